@@ -1,0 +1,1 @@
+"""One CalcJob per verb: write ``job.json``, say which files go and come."""

@@ -1,0 +1,34 @@
+"""``mlgun.convert``: a trusted pickled MACE model → weights and JSON, on the compute machine."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.common.folders import Folder
+from aiida.engine import CalcJobProcessSpec
+
+from ..contract import files
+from ..contract.jobs import ConvertJob
+from ..data.model import ModelData
+from .base import VerbCalculation
+
+
+class ConvertCalculation(VerbCalculation):
+    """Opens the pickle whose sha256 is trusted; the workstation never does."""
+
+    VERB = "convert"
+    JOB = ConvertJob
+    OUTPUTS = (files.MODEL,)
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """A file (or a path or name in the parameters) and a card in, a model out."""
+        super().define(spec)
+        spec.input("file", valid_type=orm.SinglefileData, required=False, help="The pickled model.")
+        spec.input("card", valid_type=orm.Dict, required=False, help="Name, licence, level of theory, trust.")
+        spec.output("model", valid_type=ModelData, help="The model as weights and JSON.")
+
+    def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
+        """The pickled file, if it travels."""
+        if "file" not in self.inputs:
+            return []
+        return [(self.inputs.file.uuid, self.inputs.file.filename, files.FOREIGN_MODEL)]

@@ -1,0 +1,37 @@
+"""Every file name that crosses between the machines."""
+
+from __future__ import annotations
+
+JOB = "job.json"
+MANIFEST = "result.json"
+PROGRESS = "progress.json"
+STDOUT = "mlgun.out"
+STDERR = "mlgun.err"
+SCHEDULER_STDERR = "_scheduler-stderr.txt"
+
+FRAMES = "frames.npz"
+TRAIN = "train.npz"
+VALIDATION = "validation.npz"
+TEST = "test.npz"
+CURATION = "curation.json"
+
+MODEL_WEIGHTS = "weights.safetensors"
+MODEL_CONFIG = "config.json"
+MODEL_PROBE = "probe.json"
+MODEL_FILES = (MODEL_WEIGHTS, MODEL_CONFIG, MODEL_PROBE)
+PARENT_MODEL = "parent_model"
+MODEL = "model"
+FOREIGN_MODEL = "foreign.model"
+TRAINING = "training.json"
+
+PREDICTIONS = "predictions.npz"
+ERRORS = "errors.json"
+
+SLAB = "slab.npz"
+MOLECULE = "molecule.npz"
+SLAB_STATES = "slab_states.npz"
+MOLECULE_STATES = "molecule_states.npz"
+EQUILIBRATION = "equilibration.json"
+
+SHOTS = "shots.npz"
+TRAJECTORIES = "trajectories.npz"

@@ -1,0 +1,220 @@
+"""One frozen description per verb: what ``job.json`` holds.  Units: Å, fs, eV, eV/Å, u, K."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from .errors import RefusedError
+from .manifest import SCHEMA
+from .shooting import Aim, Chemistry, Decision, Dynamics, Velocity
+from .strict import dump, load, require
+from .training import Architecture, Stage
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class CurateJob:
+    """Clean and split raw frames (``frames.npz`` → train, validation, test).
+
+    :param bond_fission: pairs of symbols such as ``["C", "H"]``: a frame in which such a bond of the run's first frame
+        is longer than ``bond_break`` × the sum of covalent radii is dropped, and every later frame of that run
+        ([W] 2.1).
+    :param max_force: eV/Å; a frame with a larger force component is dropped.  None: no ceiling.
+    :param min_distance: Å; a frame with two atoms closer than this is dropped.
+    :param energy_outlier: robust z-score (median absolute deviations, per composition) above which a frame is
+        dropped.  None: keep all.
+    :param keep_every: shuffle with ``seed``, then keep each n-th frame ([W]: 25).
+    :param split: ``random`` ([W]), ``by_run`` (no run stands on two sides), or ``tag`` (the frame's ``split`` tag).
+    :param validation, test: a share of the kept frames if below 1, a number of frames if 1 or more.
+    """
+
+    verb: ClassVar[str] = "curate"
+    seed: int = 24
+    bond_fission: tuple[tuple[str, str], ...] = (("C", "H"),)
+    bond_break: float = 1.5
+    max_force: float | None = 50.0
+    min_distance: float = 0.5
+    energy_outlier: float | None = 20.0
+    drop_unconverged: bool = True
+    drop_duplicates: bool = True
+    keep_every: int = 1
+    split: Literal["random", "by_run", "tag"] = "random"
+    validation: float = 0.05
+    test: float = 0.0
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        require(self.keep_every >= 1, f"keep_every must be at least 1, not {self.keep_every}.")
+        require(self.bond_break > 1, f"bond_break must exceed 1, not {self.bond_break}.")
+        require(self.max_force is None or self.max_force > 0, "max_force must be positive.")
+        require(self.min_distance >= 0, "min_distance must not be negative.")
+        require(self.energy_outlier is None or self.energy_outlier > 0, "energy_outlier must be positive.")
+        require(self.validation >= 0 and self.test >= 0, "validation and test must not be negative.")
+        shares = sum(value for value in (self.validation, self.test) if value < 1)
+        require(shares < 1, "validation and test shares leave nothing to train on.")
+
+
+@dataclass(frozen=True)
+class ConvertJob:
+    """A pickled MACE model → weights and JSON.  Opening a pickle runs what is in it: ``sha256`` says which is trusted.
+
+    :param sha256: hexadecimal sha256 of the file that may be opened; any other is refused unopened.
+    :param path: the file on the compute machine, absolute; None: the job's own folder holds it as ``foreign.model``.
+    :param official: the name of an official MACE model to take from MACE's cache on the compute machine.
+    """
+
+    verb: ClassVar[str] = "convert"
+    sha256: str
+    path: str | None = None
+    official: str | None = None
+    seed: int = 0
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        hexadecimal = len(self.sha256) == 64 and not set(self.sha256.lower()) - set("0123456789abcdef")
+        require(hexadecimal, f"sha256 must be 64 hexadecimal digits, not {self.sha256!r}.")
+        require(self.path is None or self.official is None, "convert: give a path or an official name, not both.")
+        require(self.path is None or self.path.startswith("/"), f"convert: the path {self.path!r} must be absolute.")
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Train one stage; ``parent`` True means that ``parent_model/`` holds the model to go on from."""
+
+    verb: ClassVar[str] = "train"
+    stage: Stage = Stage()
+    parent: bool = True
+    architecture: Architecture | None = None
+    name: str = "model"
+    has_test: bool = False
+    device: Device = "auto"
+    threads: int = 0
+    max_seconds: float | None = None
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        require(self.parent != (self.architecture is not None), "train: give a parent model or an architecture, not both.")
+        require(self.parent or self.stage.e0s in ("isolated", "given"), "train: from scratch, e0s are isolated or given.")
+
+    @property
+    def seed(self) -> int:
+        """The integer from which every draw of the run descends."""
+        return self.stage.seed
+
+
+@dataclass(frozen=True)
+class EvaluateJob:
+    """Predict energies and forces of ``frames.npz`` with ``model/``; errors in total and per stratum (T4)."""
+
+    verb: ClassVar[str] = "evaluate"
+    batch_size: int = 16
+    precision: Literal["float32", "float64"] = "float64"
+    stratum: str = "stratum"
+    device: Device = "auto"
+    threads: int = 0
+    seed: int = 0
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}.")
+
+
+@dataclass(frozen=True)
+class EquilibrateJob:
+    """Relax, then NVT apart: ``slab.npz`` and ``molecule.npz`` → snapshots (G1; [W]: 40 ps, 300 K, each 1 ps).
+
+    :param fixed_layers: layers of the slab that do not move, counted from the bottom (hydrogens below included).
+    :param discard_fs: time before the first snapshot.
+    """
+
+    verb: ClassVar[str] = "equilibrate"
+    seed: int = 24
+    temperature: float = 300.0
+    timestep_fs: float = 0.5
+    snapshots: int = 10
+    interval_fs: float = 1000.0
+    discard_fs: float = 30000.0
+    fixed_layers: int = 1
+    relax_fmax: float = 0.05
+    relax_steps: int = 200
+    precision: Literal["float64", "mixed"] = "mixed"
+    device: Device = "auto"
+    threads: int = 0
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        require(self.temperature > 0, f"temperature must be positive, not {self.temperature} K.")
+        require(0 < self.timestep_fs <= 5, f"timestep_fs must lie in (0, 5] fs, not {self.timestep_fs}.")
+        require(self.snapshots >= 1, f"snapshots must be at least 1, not {self.snapshots}.")
+        require(self.interval_fs >= self.timestep_fs, "interval_fs must be at least one time step.")
+        require(self.discard_fs >= 0, "discard_fs must not be negative.")
+        require(self.fixed_layers >= 1, "fixed_layers must be at least 1: a slab without a fixed layer drifts.")
+
+
+@dataclass(frozen=True)
+class ShootJob:
+    """A batch of shots ``first_shot … first_shot + n_shots − 1`` of the campaign with this seed.
+
+    :param fixed_layers: as in :class:`EquilibrateJob`; the same atoms stay where they are.
+    :param keep_trajectories: outcome names whose shots keep their whole path; ``["*"]`` keeps all, ``[]`` none.
+    :param max_seconds: own time budget; shots unfinished by then are left to a further run.
+    """
+
+    verb: ClassVar[str] = "shoot"
+    n_shots: int
+    chemistry: Chemistry
+    seed: int = 24
+    first_shot: int = 0
+    aim: Aim = Aim()
+    velocity: Velocity = Velocity()
+    dynamics: Dynamics = Dynamics()
+    decision: Decision = Decision()
+    fixed_layers: int = 1
+    keep_trajectories: tuple[str, ...] = field(default_factory=tuple)
+    device: Device = "auto"
+    max_seconds: float | None = None
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        require(self.n_shots >= 1, f"n_shots must be at least 1, not {self.n_shots}.")
+        require(self.first_shot >= 0, f"first_shot must not be negative, not {self.first_shot}.")
+        require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63).")
+        require(self.fixed_layers >= 1, "fixed_layers must be at least 1: a slab without a fixed layer drifts.")
+        low = self.decision.leave_height
+        require(
+            self.aim.height > low or not self.decision.early,
+            f"aim.height ({self.aim.height} Å) must exceed decision.leave_height ({low} Å).",
+        )
+
+
+Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | EquilibrateJob | ShootJob
+
+VERBS: dict[str, type[Job]] = {
+    job.verb: job for job in (ConvertJob, CurateJob, TrainJob, EvaluateJob, EquilibrateJob, ShootJob)
+}
+
+
+def to_json(job: Job) -> str:
+    """The text of ``job.json``: sorted, so that equal jobs give equal bytes."""
+    return json.dumps(dump(job), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def from_json(verb: str, text: str) -> Job:
+    """Read ``job.json`` for ``verb``.
+
+    :raises RefusedError: not JSON, unknown verb, unknown key, wrong type, value out of range, or other schema.
+    """
+    if verb not in VERBS:
+        raise RefusedError(f"unknown verb {verb!r}. Known: {', '.join(VERBS)}.")
+    try:
+        data: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RefusedError(f"job.json is not JSON: {error}.") from error
+    schema = data.get("schema", SCHEMA) if isinstance(data, dict) else SCHEMA
+    if schema != SCHEMA:
+        raise RefusedError(f"job.json has schema {schema}, this version reads {SCHEMA}.", status="schema_mismatch")
+    job: Job = load(VERBS[verb], data, verb)
+    return job

@@ -1,0 +1,136 @@
+"""The one table from a named remote status to an AiiDA exit code.
+
+Bands: 2xx input refused, 3xx unusable, 4xx resumable, 5xx complete but scientifically failed, 7xx warnings.
+0-199 belong to aiida-core; ``BaseRestartWorkChain`` owns 301, 302, 401 and 402.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Status:
+    """One row: the name in the manifest, the exit code, its label, its message, and whether a rerun can cure it.
+
+    ``message`` may hold ``{detail}``, filled with the sentence from the manifest.
+    ``transient`` rows invalidate the cache: the same inputs may well succeed the next time.
+    """
+
+    name: str
+    code: int
+    label: str
+    message: str
+    transient: bool = False
+
+
+OK = "ok"
+
+TABLE: tuple[Status, ...] = (
+    Status("input_refused", 210, "ERROR_INPUT_REFUSED", "The compute machine refused the input: {detail}"),
+    Status(
+        "element_not_covered",
+        211,
+        "ERROR_ELEMENT_NOT_COVERED",
+        "The model does not know an element that is needed: {detail} Choose a model that covers it, or train one.",
+    ),
+    Status(
+        "e0_missing",
+        212,
+        "ERROR_E0_MISSING",
+        "A reference energy of an isolated atom is missing: {detail} Give `e0s` in the stage, or add isolated atoms.",
+    ),
+    Status(
+        "nothing_left",
+        213,
+        "ERROR_NOTHING_LEFT",
+        "The filters left too few frames: {detail} Loosen the filter that dropped most; the curation report counts them.",
+    ),
+    Status(
+        "geometry_refused",
+        214,
+        "ERROR_GEOMETRY_REFUSED",
+        "The shot's geometry makes no sense: {detail}",
+    ),
+    Status(
+        "manifest_missing",
+        310,
+        "ERROR_MANIFEST_MISSING",
+        "No result.json came back, so the run was cut off: {detail} Look at mlgun.err and the scheduler's output.",
+        transient=True,
+    ),
+    Status(
+        "checksum_mismatch",
+        311,
+        "ERROR_CHECKSUM_MISMATCH",
+        "A retrieved file is not the one that was written: {detail} Run it again; check the disk and the transfer.",
+        transient=True,
+    ),
+    Status(
+        "schema_mismatch",
+        312,
+        "ERROR_SCHEMA_MISMATCH",
+        "Workstation and compute machine run versions that do not fit: {detail} Install the same aiida-mlgun on both.",
+    ),
+    Status(
+        "out_of_memory",
+        313,
+        "ERROR_OUT_OF_MEMORY",
+        "The device ran out of memory: {detail} Lower `batch_size`, or ask for a larger device.",
+        transient=True,
+    ),
+    Status(
+        "unexpected",
+        314,
+        "ERROR_UNEXPECTED",
+        "The run stopped on an error of its own: {detail} The traceback is in mlgun.err.",
+        transient=True,
+    ),
+    Status(
+        "model_not_rebuilt",
+        315,
+        "ERROR_MODEL_NOT_REBUILT",
+        "The stored model does not give its recorded energies and forces: {detail} Import it anew from its source.",
+    ),
+    Status(
+        "wall_time",
+        410,
+        "ERROR_WALL_TIME",
+        "The time budget ended before the run did: {detail} The finished part is kept; ask for more time or fewer shots.",
+        transient=True,
+    ),
+    Status(
+        "terminated",
+        411,
+        "ERROR_TERMINATED",
+        "The scheduler ended the run: {detail} Run it again.",
+        transient=True,
+    ),
+    Status(
+        "loss_diverged",
+        510,
+        "ERROR_LOSS_DIVERGED",
+        "Training diverged: {detail} Start again with a tenth of the learning rate, and look for bad labels.",
+    ),
+    Status(
+        "energy_drift",
+        511,
+        "ERROR_ENERGY_DRIFT",
+        "Total energy is not conserved: {detail} Shorten `timestep_fs`, or use a model trained on such geometries.",
+    ),
+    Status(
+        "shots_unresolved",
+        512,
+        "ERROR_SHOTS_UNRESOLVED",
+        "Too many shots ended undecided: {detail} Raise `max_steps`, or loosen the decision rule.",
+    ),
+    Status(
+        "e0s_changed",
+        513,
+        "ERROR_E0S_CHANGED",
+        "The trained model does not hold the reference energies that were asked for: {detail} Please report this.",
+    ),
+)
+
+BY_NAME: dict[str, Status] = {row.name: row for row in TABLE}
+BY_CODE: dict[int, Status] = {row.code: row for row in TABLE}

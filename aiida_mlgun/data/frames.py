@@ -1,0 +1,179 @@
+"""``FramesData``: labelled frames as one columnar file, with what one queries for as attributes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+from aiida.common.exceptions import ValidationError
+from aiida.orm import Data
+from aiida.orm.pydantic import OrmMetadataField
+
+from ..contract import files
+from ..contract.errors import RefusedError
+from ..science.extxyz import read_frames
+from ..science.frames import (
+    Frames,
+    canonical_hash,
+    concatenate,
+    from_arrays,
+    isolated_energies,
+    pack,
+    to_arrays,
+    unpack,
+)
+from .content import ContentData
+
+
+class FramesData(ContentData):
+    """Frames with optional labels; immutable once stored.
+
+    Units and shapes: :class:`aiida_mlgun.science.frames.Frames`.
+    """
+
+    class AttributesModel(Data.AttributesModel):
+        """Queryable columns."""
+
+        n_frames: int = OrmMetadataField(description="Number of frames, isolated atoms included", read_only=True)
+        n_isolated: int = OrmMetadataField(description="Number of isolated atoms", read_only=True)
+        elements: list[str] = OrmMetadataField(description="Chemical symbols that occur", read_only=True)
+        content_hash: str = OrmMetadataField(description="sha256 of the content", read_only=True)
+
+    def __init__(self, frames: Frames | None = None, source: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Hold ``frames``.
+
+        :param source: where they came from: ``files`` (names and sha256), ``keys`` (label keys used).
+        """
+        super().__init__(**kwargs)
+        if frames is None:
+            return
+        self.base.repository.put_object_from_filelike(io.BytesIO(pack(to_arrays(frames))), files.FRAMES)
+        self.base.attributes.set_many(summary(frames) | {"source": source or {}})
+
+    def _validate(self) -> bool:
+        super()._validate()
+        if files.FRAMES not in self.base.repository.list_object_names():
+            raise ValidationError(f"FramesData has no {files.FRAMES}: build it with FramesData(frames).")
+        return True
+
+    def frames(self) -> Frames:
+        """The frames as arrays."""
+        return from_arrays(unpack(self.read_bytes(files.FRAMES)))
+
+    def __len__(self) -> int:
+        return int(self.base.attributes.get("n_frames"))
+
+    @property
+    def elements(self) -> list[str]:
+        """Chemical symbols that occur, by atomic number."""
+        return list(self.base.attributes.get("elements"))
+
+    @property
+    def e0s(self) -> dict[str, float]:
+        """Energies (eV) of the isolated atoms among the frames."""
+        return dict(self.base.attributes.get("e0s"))
+
+    def check_labelled(self, what: str) -> None:
+        """Refuse frames without energies or forces, or with none besides isolated atoms; ``what`` names them."""
+        missing = [name for name in ("energy", "forces") if name not in self.base.attributes.get("has")]
+        if missing:
+            raise RefusedError(f"{what} has no {' and no '.join(missing)}; label it, or name the key when importing.")
+        if len(self) == self.base.attributes.get("n_isolated"):
+            raise RefusedError(f"{what} holds no frame besides isolated atoms.")
+
+    @classmethod
+    def from_extxyz(cls, *paths: Path, keys: dict[str, str] | None = None, needs_labels: bool = True) -> FramesData:
+        """Read extended XYZ files into one node.
+
+        :param keys: ``energy``, ``forces``, ``stress`` → key in the file; a missing one is detected.
+        :raises RefusedError: with the file, the frame and what to do.
+        """
+        parts, sources = [], []
+        for path in paths:
+            frames, used, digest = import_extxyz(path, keys)
+            if needs_labels and frames.energy is None:
+                raise RefusedError(f"{path.name}: no frame has an energy. Name its key with --energy-key.")
+            if needs_labels and frames.forces is None:
+                raise RefusedError(
+                    f"{path.name}: no frame has forces, and dynamics cannot be learnt without. Name the key with "
+                    "--forces-key, or label the frames with forces."
+                )
+            parts.append(frames)
+            sources.append({"name": path.name, "sha256": digest, "n_frames": len(frames), "keys": used})
+        return cls(concatenate(parts), source={"files": sources})
+
+    def to_extxyz(self, handle: Any) -> None:
+        """Write extended XYZ (keys ``REF_energy``, ``REF_forces``, ``REF_stress``, ``velocities``) to a text handle."""
+        frames = self.frames()
+        for i, atoms in enumerate(frames):
+            part = frames.part(i)
+            atoms.arrays.pop("velocities_A_fs", None)
+            for name, values in (("REF_forces", frames.forces), ("velocities", frames.velocities)):
+                if values is not None:
+                    atoms.arrays[name] = values[part]
+            atoms.info = {name: str(tag[i]) for name, tag in frames.tags.items() if tag[i]}
+            if frames.energy is not None:
+                atoms.info["REF_energy"] = float(frames.energy[i])
+            if frames.stress is not None and np.isfinite(frames.stress[i]).all():
+                atoms.info["REF_stress"] = frames.stress[i]
+            ase.io.write(handle, atoms, format="extxyz")
+
+    def _prepare_extxyz(self, main_file_name: str = "") -> tuple[bytes, dict[str, bytes]]:
+        """For ``verdi data mlgun.frames export`` and ``Data.export``."""
+        buffer = io.StringIO()
+        self.to_extxyz(buffer)
+        return buffer.getvalue().encode(), {}
+
+
+def import_extxyz(path: Path, keys: dict[str, str] | None = None) -> tuple[Frames, dict[str, str | None], str]:
+    """Frames of one file, the label keys used and the file's sha256.
+
+    :raises RefusedError: no such file, empty, or not readable; the sentence names the file.
+    """
+    from ..contract.manifest import sha256_file
+
+    if not path.exists():
+        raise RefusedError(f"{path}: there is no such file.")
+    if not path.is_file():
+        raise RefusedError(f"{path}: this is a folder; name the files in it.")
+    size = path.stat().st_size
+    if size == 0:
+        raise RefusedError(f"{path}: the file is empty.")
+    try:
+        with path.open(encoding="utf-8") as handle:
+            frames, used = read_frames(handle, size, path.name, keys)
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{path}: this is no text file, so no extended XYZ ({error.reason}).") from error
+    return frames, {"energy": used.energy, "forces": used.forces, "stress": used.stress}, sha256_file(path)
+
+
+def summary(frames: Frames) -> dict[str, Any]:
+    """The queryable attributes of a set of frames."""
+    real = frames.select(~frames.is_isolated)
+    count = {}
+    for name in ("stratum", "level", "split"):
+        tags, counts = np.unique(real.tag(name), return_counts=True)
+        count[name] = {str(t): int(c) for t, c in zip(tags, counts, strict=True) if t}
+    data: dict[str, Any] = {
+        "n_frames": len(frames),
+        "n_isolated": len(frames) - len(real),
+        "n_atoms": len(frames.numbers),
+        "elements": frames.symbols,
+        "strata": count["stratum"],
+        "levels": count["level"],
+        "splits": count["split"],
+        "n_runs": len(set(real.tag("run").tolist()) - {""}),
+        "has": [n for n in ("energy", "forces", "stress", "velocities") if getattr(frames, n) is not None],
+        "e0s": isolated_energies(frames),
+        "content_hash": canonical_hash(frames),
+    }
+    if real.energy is not None and len(real):
+        per_atom = (real.energy / real.n_atoms)[np.isfinite(real.energy)]
+        data["energy_per_atom_range"] = [float(per_atom.min()), float(per_atom.max())] if per_atom.size else []
+    if real.forces is not None and len(real):
+        known = np.abs(real.forces[np.isfinite(real.forces)])
+        data["max_force"] = float(known.max()) if known.size else None
+    return data

@@ -1,0 +1,188 @@
+"""``ModelData``: a MACE model as weights (safetensors) and JSON; never unpickled here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from aiida.common.exceptions import ValidationError
+from aiida.orm import Data
+from aiida.orm.pydantic import OrmMetadataField
+from ase.data import chemical_symbols
+
+from ..contract import files
+from ..contract.errors import RefusedError
+from .content import ContentData
+
+TRUST = ("safe", "pinned", "user")
+
+
+class ModelData(ContentData):
+    """The three files of a stored model and what one queries for.
+
+    ``trust`` says how it came in: ``safe`` (weights and JSON from the start), ``pinned`` (a pickle whose sha256 stands
+    in the list of official files), ``user`` (a pickle that the user trusted by its sha256).
+    """
+
+    class AttributesModel(Data.AttributesModel):
+        """Queryable columns."""
+
+        name: str = OrmMetadataField(description="Name for people", read_only=True)
+        elements: list[str] = OrmMetadataField(description="Chemical symbols the model knows", read_only=True)
+        r_max: float = OrmMetadataField(description="Cutoff radius in Å", read_only=True)
+        n_parameters: int = OrmMetadataField(description="Number of stored weights", read_only=True)
+        content_hash: str = OrmMetadataField(description="sha256 of weights and configuration", read_only=True)
+
+    def __init__(self, contents: dict[str, bytes] | None = None, card: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Hold the files ``weights.safetensors``, ``config.json``, ``probe.json``.
+
+        :param card: ``name``, ``licence``, ``level``, ``trust`` and whatever else the model's card says (JSON).
+        :raises RefusedError: a file is missing or is not what its name says.
+        """
+        super().__init__(**kwargs)
+        if contents is None:
+            return
+        for name in files.MODEL_FILES:
+            if name not in contents:
+                raise RefusedError(f"the model lacks its file {name}.")
+            self.base.repository.put_object_from_filelike(io.BytesIO(contents[name]), name)
+        self.base.attributes.set_many(describe(contents, card or {}))
+
+    @classmethod
+    def from_folder(cls, folder: Path, card: dict[str, Any] | None = None) -> ModelData:
+        """Read the three files, and ``card.json`` beside them if there is one (``card`` wins over it).
+
+        :raises RefusedError: no such folder, or it holds no stored model.
+        """
+        if not folder.is_dir():
+            raise RefusedError(f"{folder}: there is no such folder.")
+        missing = [name for name in files.MODEL_FILES if not (folder / name).is_file()]
+        if missing:
+            raise RefusedError(f"{folder}: no stored model, {missing[0]} is missing.")
+        beside = folder / "card.json"
+        found = json.loads(beside.read_text()) if beside.is_file() else {"name": folder.name}
+        return cls({name: (folder / name).read_bytes() for name in files.MODEL_FILES}, {**found, **(card or {})})
+
+    def _validate(self) -> bool:
+        super()._validate()
+        missing = set(files.MODEL_FILES) - set(self.base.repository.list_object_names())
+        if missing:
+            raise ValidationError(f"ModelData lacks {', '.join(sorted(missing))}: build it with ModelData(contents).")
+        return True
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return str(self.base.attributes.get("name"))
+
+    @property
+    def elements(self) -> list[str]:
+        """Chemical symbols the model knows."""
+        return list(self.base.attributes.get("elements"))
+
+    @property
+    def r_max(self) -> float:
+        """Cutoff radius, Å."""
+        return float(self.base.attributes.get("r_max"))
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What the model's card says."""
+        return dict(self.base.attributes.get("card"))
+
+    def check_covers(self, symbols: list[str], what: str) -> None:
+        """Refuse ``symbols`` the model does not know; ``what`` names their owner in the sentence."""
+        unknown = [s for s in symbols if s not in self.elements]
+        if unknown:
+            raise RefusedError(
+                f"{what} holds {', '.join(unknown)}, which the model {self.name!r} does not know "
+                f"(it knows {', '.join(self.elements)}). Choose a model that covers it, or train one."
+            )
+
+
+def describe(contents: dict[str, bytes], card: dict[str, Any]) -> dict[str, Any]:
+    """The queryable attributes of a stored model."""
+    config = _json(contents, files.MODEL_CONFIG)
+    _json(contents, files.MODEL_PROBE)
+    tensors = tensor_table(contents[files.MODEL_WEIGHTS])
+    trust = card.get("trust", "safe")
+    if trust not in TRUST:
+        raise RefusedError(f"a model's trust is one of {', '.join(TRUST)}, not {trust!r}.")
+    try:
+        numbers = [int(z) for z in config["atomic_numbers"]]
+        e0s = [float(v) for v in _flat(config["atomic_energies"])][-len(numbers) :]
+        return {
+            "name": str(card.get("name", "unnamed")),
+            "model_class": config["model_class"],
+            "elements": [chemical_symbols[z] for z in numbers],
+            "r_max": float(config["r_max"]),
+            "n_interactions": int(config["num_interactions"]),
+            "hidden_irreps": str(config["hidden_irreps"]),
+            "heads": list(config["heads"]),
+            "dtype": config["dtype"],
+            "n_parameters": sum(table["size"] for table in tensors.values()),
+            "e0s": {chemical_symbols[z]: v for z, v in zip(numbers, e0s, strict=True)},
+            "licence": str(card.get("licence", "unknown")),
+            "level": str(card.get("level", "unknown")),
+            "trust": trust,
+            "card": card,
+            "content_hash": content_hash(contents),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"{files.MODEL_CONFIG} is not the configuration of a stored model ({error}).") from error
+
+
+def content_hash(contents: dict[str, bytes]) -> str:
+    """sha256 over the tensors, sorted by name, and the canonical JSON configuration."""
+    digest = hashlib.sha256(b"mlgun.model.1")
+    config = _json(contents, files.MODEL_CONFIG)
+    digest.update(json.dumps(config, sort_keys=True, separators=(",", ":")).encode())
+    for name, table in sorted(tensor_table(contents[files.MODEL_WEIGHTS]).items()):
+        digest.update(f"{name}|{table['dtype']}|{table['shape']}|".encode())
+        digest.update(table["bytes"])
+    return digest.hexdigest()
+
+
+def tensor_table(content: bytes) -> dict[str, dict[str, Any]]:
+    """Name → dtype, shape, size and bytes, read from safetensors without any library that runs code.
+
+    The format: eight bytes with the header's length, a JSON header, the raw tensors (safetensors' format document).
+
+    :raises RefusedError: when the bytes are no safetensors file.
+    """
+    try:
+        (length,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + length])
+        body = content[8 + length :]
+        table = {}
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            start, end = entry["data_offsets"]
+            if not 0 <= start <= end <= len(body):
+                raise ValueError(f"tensor {name} lies outside the file")
+            size = 1
+            for n in entry["shape"]:
+                size *= n
+            table[name] = {"dtype": entry["dtype"], "shape": entry["shape"], "size": size, "bytes": body[start:end]}
+        return table
+    except (struct.error, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise RefusedError(f"{files.MODEL_WEIGHTS} is no safetensors file ({error}).") from error
+
+
+def _json(contents: dict[str, bytes], name: str) -> dict[str, Any]:
+    try:
+        data = json.loads(contents[name])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise RefusedError(f"{name} is not JSON ({error}).") from error
+    if not isinstance(data, dict):
+        raise RefusedError(f"{name} must hold a mapping.")
+    return data
+
+
+def _flat(value: Any) -> list[Any]:
+    return [item for part in value for item in _flat(part)] if isinstance(value, list) else [value]

@@ -1,0 +1,112 @@
+"""``ShotsData``: one batch of shots as a table, with outcomes one can query for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from aiida.common.exceptions import ValidationError
+from aiida.orm import Data
+from aiida.orm.pydantic import OrmMetadataField
+
+from ..contract import files
+from ..contract.errors import RefusedError
+from ..science.frames import pack, unpack
+from .content import ContentData
+
+COLUMNS = (
+    "shot",
+    "seed",
+    "slab_state",
+    "molecule_state",
+    "outcome",
+    "group",
+    "site",
+    "ended",
+    "reason",
+    "contact_fs",
+    "bond_fs",
+    "end_fs",
+    "n_steps",
+    "kinetic_energy_in",
+    "energy_start",
+    "energy_end",
+    "drift",
+    "temperature_max",
+    "min_height",
+)
+
+
+class ShotsData(ContentData):
+    """Arrays with first axis n_shots (units: Å, fs, eV, K; drift in meV/atom/ps), sorted by shot number.
+
+    Attributes: ``n_shots``, ``counts`` (outcome → number), ``outcomes`` (the per-shot column), ``shots`` (numbers).
+    """
+
+    class AttributesModel(Data.AttributesModel):
+        """Queryable columns."""
+
+        n_shots: int = OrmMetadataField(description="Number of finished shots", read_only=True)
+        outcomes: list[str] = OrmMetadataField(description="Outcome of each shot", read_only=True)
+        content_hash: str = OrmMetadataField(description="sha256 of the content", read_only=True)
+
+    def __init__(self, arrays: dict[str, Any] | None = None, trajectories: bytes | None = None, **kwargs: Any) -> None:
+        """Hold the arrays of ``shots.npz`` and, for shots whose path was kept, the bytes of ``trajectories.npz``."""
+        super().__init__(**kwargs)
+        if arrays is None:
+            return
+        missing = [name for name in COLUMNS if name not in arrays]
+        if missing:
+            raise RefusedError(f"the shots lack the column {missing[0]!r}.")
+        content = pack(arrays)
+        self.base.repository.put_object_from_filelike(io.BytesIO(content), files.SHOTS)
+        digest = hashlib.sha256(content)
+        if trajectories is not None:
+            self.base.repository.put_object_from_filelike(io.BytesIO(trajectories), files.TRAJECTORIES)
+            digest.update(trajectories)
+        outcomes = [str(o) for o in arrays["outcome"]]
+        drift = np.abs(np.asarray(arrays["drift"], dtype=float))
+        self.base.attributes.set_many(
+            {
+                "n_shots": len(outcomes),
+                "n_atoms": len(arrays["numbers"]),
+                "outcomes": outcomes,
+                "counts": dict(sorted(Counter(outcomes).items())),
+                "shots": [int(i) for i in arrays["shot"]],
+                "seeds": [int(i) for i in arrays["seed"]],
+                "median_abs_drift": float(np.median(drift)) if len(drift) else None,
+                "has_trajectories": trajectories is not None,
+                "content_hash": digest.hexdigest(),
+            }
+        )
+
+    def _validate(self) -> bool:
+        super()._validate()
+        if files.SHOTS not in self.base.repository.list_object_names():
+            raise ValidationError(f"ShotsData has no {files.SHOTS}: build it with ShotsData(arrays).")
+        return True
+
+    def __len__(self) -> int:
+        return int(self.base.attributes.get("n_shots"))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Outcome → number of shots."""
+        return dict(self.base.attributes.get("counts"))
+
+    def arrays(self) -> dict[str, Any]:
+        """All arrays of the batch."""
+        return unpack(self.read_bytes(files.SHOTS))
+
+    def trajectories(self) -> dict[str, Any]:
+        """The kept paths: ``shot``, ``offsets``, ``time_fs``, ``positions``; empty if none was kept."""
+        return unpack(self.read_bytes(files.TRAJECTORIES)) if self.base.attributes.get("has_trajectories") else {}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per shot, the scalar columns."""
+        arrays = self.arrays()
+        return pd.DataFrame({name: arrays[name] for name in COLUMNS})

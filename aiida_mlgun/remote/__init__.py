@@ -1,0 +1,1 @@
+"""What runs on the compute machine: torch and MACE, no AiiDA."""

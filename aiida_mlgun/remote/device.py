@@ -1,0 +1,43 @@
+"""Which device a run uses, and what its environment was."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+import torch
+
+from ..contract.errors import RefusedError
+
+PACKAGES = ("aiida-mlgun", "torch", "mace-torch", "e3nn", "numpy", "scipy", "ase", "vesin")
+
+
+def choose(wanted: str) -> str:
+    """``cpu`` or ``cuda`` from ``auto``, ``cpu`` or ``cuda``.
+
+    :raises RefusedError: CUDA is asked for and not there.
+    """
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise RefusedError("device: cuda is asked for, but this machine shows no CUDA device. Ask for a GPU, or use cpu.")
+    return "cuda" if wanted == "cuda" or (wanted == "auto" and there) else "cpu"
+
+
+def set_threads(threads: int) -> None:
+    """Use this many torch threads; 0 leaves torch's own choice."""
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def versions() -> dict[str, str]:
+    """Package → version for what decides numbers, with Python, CUDA and the GPU's name."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    if torch.cuda.is_available():
+        found["cuda"] = str(torch.version.cuda)
+        found["gpu"] = torch.cuda.get_device_name()
+    return found

@@ -1,0 +1,25 @@
+"""The only package that imports mace: load, rebuild, store, predict, train.
+
+Importing mace switches torch's safe loading off for the whole process (it sets an environment variable), so this
+package sets it back at once: a bare ``torch.load`` stays a refused one.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+_SAFE_LOADING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+_before = os.environ.get(_SAFE_LOADING)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # e3nn 0.4.4 and mace warn at import time about their own code
+    import mace.calculators  # noqa: F401
+if _before is None:
+    os.environ.pop(_SAFE_LOADING, None)
+else:
+    os.environ[_SAFE_LOADING] = _before
+
+from .predict import calculator, predict  # noqa: E402
+from .store import load_model, save_model  # noqa: E402
+
+__all__ = ["calculator", "load_model", "predict", "save_model"]

@@ -1,0 +1,63 @@
+"""Energies and forces of labelled-frame columns, and an ASE calculator, from a rebuilt model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mace import data
+from mace.calculators import MACECalculator
+from mace.tools import AtomicNumberTable, torch_geometric
+
+from ...contract.errors import RefusedError
+from ...science.frames import Floats, Frames
+
+
+def species(model: torch.nn.Module) -> list[int]:
+    """The atomic numbers the model knows, in its own order."""
+    return [int(z) for z in model.atomic_numbers]
+
+
+def check_elements(model: torch.nn.Module, frames: Frames) -> None:
+    """Refuse frames with an element the model lacks (status ``element_not_covered``)."""
+    unknown = sorted(set(np.unique(frames.numbers).tolist()) - set(species(model)))
+    if unknown:
+        from ase.data import chemical_symbols
+
+        names = ", ".join(chemical_symbols[z] for z in unknown)
+        known = ", ".join(chemical_symbols[z] for z in species(model))
+        raise RefusedError(f"{names} stands in the frames; the model knows {known}.", status="element_not_covered")
+
+
+def predict(model: torch.nn.Module, frames: Frames, batch_size: int, device: str) -> tuple[Floats, Floats]:
+    """Energies (n,) in eV and forces (m, 3) in eV/Å of ``frames``, in the model's own precision."""
+    check_elements(model, frames)
+    dtype = next(model.parameters()).dtype
+    table = AtomicNumberTable(species(model))
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        energies, forces = np.empty(len(frames)), np.empty((len(frames.numbers), 3))
+        for start in range(0, len(frames), batch_size):
+            index = range(start, min(start + batch_size, len(frames)))
+            graphs = [
+                data.AtomicData.from_config(
+                    data.config_from_atoms(frames.atoms(i)), z_table=table, cutoff=float(model.r_max), heads=model.heads
+                )
+                for i in index
+            ]
+            batch = torch_geometric.Batch.from_data_list(graphs).to(device)
+            out = model(batch.to_dict(), training=False, compute_force=True)
+            energies[index.start : index.stop] = out["energy"].detach().cpu().double().numpy()
+            atoms = slice(int(frames.offsets[index.start]), int(frames.offsets[index.stop]))
+            forces[atoms] = out["forces"].detach().cpu().double().numpy()
+    finally:
+        torch.set_default_dtype(before)
+    return energies, forces
+
+
+def calculator(model: torch.nn.Module, device: str) -> Any:
+    """An ASE calculator (eV, eV/Å) around a rebuilt model."""
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return MACECalculator(models=[model], device=device, default_dtype=dtype, head=model.heads[-1])

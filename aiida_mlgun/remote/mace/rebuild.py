@@ -1,0 +1,91 @@
+"""A MACE model as plain JSON configuration plus named tensors, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from e3nn import o3
+from mace import modules
+from mace.tools.scripts_utils import extract_config_mace_model
+
+from ...contract.errors import RefusedError
+
+_GATES = {"silu": torch.nn.functional.silu, "tanh": torch.tanh, "abs": torch.abs}
+_ARRAYS = ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift")
+_CLASSES = ("interaction_cls", "interaction_cls_first", "readout_cls")
+_IRREPS = ("hidden_irreps", "MLP_irreps", "edge_irreps")
+
+
+def describe(model: torch.nn.Module) -> dict[str, Any]:
+    """The JSON configuration from which :func:`rebuild` makes the same architecture.
+
+    :raises RefusedError: for model classes or options that can't be told in JSON, by name.
+    """
+    name = type(model).__name__
+    if name != "ScaleShiftMACE":
+        raise RefusedError(f"the model is a {name}; only ScaleShiftMACE can be stored as weights and JSON.")
+    raw = extract_config_mace_model(model)
+    if raw["radial_type"] not in ("bessel", "chebyshev"):
+        raise RefusedError(f"the model's radial basis {raw['radial_type']!r} can't be stored as JSON.")
+    if raw.get("embedding_specs") or raw.get("cueq_config"):
+        raise RefusedError("the model uses embedding_specs or cuEquivariance; convert it with mace's own tools first.")
+    config: dict[str, Any] = {}
+    for key, value in raw.items():
+        if key in _CLASSES:
+            config[key] = value.__name__
+        elif key == "gate":
+            config[key] = None if value is None else _gate_name(value)
+        elif key in _IRREPS:
+            config[key] = None if value is None else str(value)
+        elif key in (*_ARRAYS, "atomic_numbers"):
+            config[key] = np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value).tolist()
+        elif isinstance(value, torch.Tensor | np.generic):
+            config[key] = value.item()
+        else:
+            config[key] = list(value) if isinstance(value, tuple) else value
+    config["model_class"] = name
+    config["dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return config
+
+
+def rebuild(config: dict[str, Any], weights: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.nn.Module:
+    """A model of ``config`` with ``weights`` in ``dtype``, in evaluation mode, gradients of parameters off.
+
+    :raises RefusedError: when the configuration is foreign or the weights do not fit it.
+    """
+    if config.get("model_class") != "ScaleShiftMACE":
+        raise RefusedError(f"unknown model class {config.get('model_class')!r} in the model's configuration.")
+    arguments = {key: value for key, value in config.items() if key not in ("model_class", "dtype")}
+    if arguments["gate"] is not None:
+        arguments["gate"] = _GATES[arguments["gate"]]
+    for key in _CLASSES:
+        arguments[key] = getattr(modules.blocks, str(arguments[key]))
+    for key in _IRREPS:
+        arguments[key] = None if arguments[key] is None else o3.Irreps(arguments[key])
+    for key in _ARRAYS:
+        arguments[key] = np.asarray(arguments[key], dtype=np.float64)
+    scale, shift = arguments["atomic_inter_scale"], arguments["atomic_inter_shift"]
+    arguments["atomic_inter_scale"], arguments["atomic_inter_shift"] = scale.tolist(), shift.tolist()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, str(config["dtype"])))
+    try:
+        model: torch.nn.Module = modules.ScaleShiftMACE(**arguments)
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+        # constants that e3nn derives from the architecture are not stored twice
+        lost = [key for key in missing if key in dict(model.named_parameters())]
+        if lost or unexpected:
+            raise RefusedError(f"the weights do not fit the configuration: {(lost + list(unexpected))[:3]}.")
+    finally:
+        torch.set_default_dtype(before)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model.to(dtype).eval()
+
+
+def _gate_name(gate: Any) -> str:
+    for name, function in _GATES.items():
+        if gate is function:
+            return name
+    raise RefusedError(f"the model's gate {gate!r} can't be stored as JSON.")

@@ -1,0 +1,26 @@
+"""The one door through which a pickled ``.model`` comes in.  Opening a pickle runs what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from ...contract.errors import RefusedError
+from ...contract.manifest import sha256_file
+
+
+def open_pickle(path: Path, sha256: str) -> torch.nn.Module:
+    """The model in ``path``, whose bytes must have the sha256 the caller trusts.
+
+    :param sha256: hexadecimal; of a file this process has just written, or that the user trusts by name.
+    :raises RefusedError: the file has another sha256, or holds something that is no torch module.
+    """
+    found = sha256_file(path)
+    if found != sha256.lower():
+        raise RefusedError(f"{path.name} has sha256 {found}, but {sha256} is the one that is trusted. It was not opened.")
+    model = torch.load(path, map_location="cpu", weights_only=False)  # trusted: checked above
+    if not isinstance(model, torch.nn.Module):
+        raise RefusedError(f"{path.name} holds a {type(model).__name__}, not a torch module.")
+    return cast(torch.nn.Module, model)

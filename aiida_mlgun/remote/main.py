@@ -1,0 +1,76 @@
+"""``mlgun VERB job.json``: run one job in the folder of its description; every end becomes a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..contract import files
+from ..contract.errors import RefusedError, RunFailedError
+from ..contract.jobs import VERBS, Job, from_json
+from ..contract.manifest import SCHEMA, Manifest, checksums, write
+from ..contract.status import OK
+from .result import RunResult
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb by hand or from a scheduler.  Returns 0 when the status is ok, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="mlgun", description=__doc__)
+    parser.add_argument("verb", choices=sorted(VERBS), help="what to do")
+    parser.add_argument("job", type=Path, help=f"the job's description; its folder holds the inputs ({files.JOB})")
+    args = parser.parse_args(argv)
+    folder = args.job.resolve().parent
+    (folder / files.MANIFEST).unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, _terminated)
+    start = time.monotonic()
+    job: Job | None = None
+    try:
+        job = from_json(args.verb, _read(args.job))
+        result = importlib.import_module(f"{__package__}.{args.verb}").run(job, folder)
+    except (RefusedError, RunFailedError) as error:
+        result = RunResult((), status=error.status, detail=str(error))
+    except MemoryError as error:
+        result = RunResult((), status="out_of_memory", detail=f"{error}")
+    except Exception as error:  # noqa: BLE001  the border: whatever happens becomes a manifest
+        traceback.print_exc()
+        result = RunResult((), status="unexpected", detail=f"{type(error).__name__}: {error}.")
+    _write(folder, args.verb, job, result, time.monotonic() - start)
+    if result.status != OK:
+        print(f"mlgun {args.verb}: {result.status}: {result.detail}", file=sys.stderr)
+    return 0 if result.status == OK else 1
+
+
+def _read(path: Path) -> str:
+    if not path.is_file():
+        raise RefusedError(f"there is no file {path.name} at the place given.")
+    return path.read_text()
+
+
+def _write(folder: Path, verb: str, job: Job | None, result: RunResult, wall: float) -> None:
+    if not folder.is_dir():
+        return
+    seed = 0 if job is None else job.seed
+    device, versions = "none", {}
+    if "torch" in sys.modules:
+        from .device import choose, versions as collect
+
+        device = choose("auto") if getattr(job, "device", "cpu") == "auto" else str(getattr(job, "device", "cpu"))
+        versions = collect()
+    numbers: dict[str, Any] = result.numbers
+    outputs = checksums(folder, result.outputs)
+    write(folder, Manifest(SCHEMA, verb, result.status, result.detail, seed, device, wall, versions, outputs, numbers))
+
+
+def _terminated(signum: int, frame: FrameType | None) -> None:
+    raise RunFailedError("terminated", f"signal {signal.Signals(signum).name} came.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
