@@ -93,6 +93,13 @@ TABLE: tuple[Status, ...] = (
         "The stored model does not give its recorded energies and forces: {detail} Import it anew from its source.",
     ),
     Status(
+        "job_failed",
+        316,
+        "ERROR_JOB_FAILED",
+        "A job ended with an exit code that is not this package's: {detail} See `verdi process report` for it.",
+        transient=True,
+    ),
+    Status(
         "wall_time",
         410,
         "ERROR_WALL_TIME",

@@ -9,12 +9,10 @@ from typing import Any
 import ase.io
 import numpy as np
 from aiida.common.exceptions import ValidationError
-from aiida.orm import Data
 from aiida.orm.pydantic import OrmMetadataField
 
 from ..contract import files
 from ..contract.errors import RefusedError
-from ..science.extxyz import read_frames
 from ..science.frames import (
     Frames,
     canonical_hash,
@@ -26,6 +24,7 @@ from ..science.frames import (
     unpack,
 )
 from .content import ContentData
+from .importing import import_extxyz
 
 
 class FramesData(ContentData):
@@ -34,7 +33,7 @@ class FramesData(ContentData):
     Units and shapes: :class:`aiida_mlgun.science.frames.Frames`.
     """
 
-    class AttributesModel(Data.AttributesModel):
+    class AttributesModel(ContentData.AttributesModel):
         """Queryable columns."""
 
         n_frames: int = OrmMetadataField(description="Number of frames, isolated atoms included", read_only=True)
@@ -126,28 +125,6 @@ class FramesData(ContentData):
         buffer = io.StringIO()
         self.to_extxyz(buffer)
         return buffer.getvalue().encode(), {}
-
-
-def import_extxyz(path: Path, keys: dict[str, str] | None = None) -> tuple[Frames, dict[str, str | None], str]:
-    """Frames of one file, the label keys used and the file's sha256.
-
-    :raises RefusedError: no such file, empty, or not readable; the sentence names the file.
-    """
-    from ..contract.manifest import sha256_file
-
-    if not path.exists():
-        raise RefusedError(f"{path}: there is no such file.")
-    if not path.is_file():
-        raise RefusedError(f"{path}: this is a folder; name the files in it.")
-    size = path.stat().st_size
-    if size == 0:
-        raise RefusedError(f"{path}: the file is empty.")
-    try:
-        with path.open(encoding="utf-8") as handle:
-            frames, used = read_frames(handle, size, path.name, keys)
-    except UnicodeDecodeError as error:
-        raise RefusedError(f"{path}: this is no text file, so no extended XYZ ({error.reason}).") from error
-    return frames, {"energy": used.energy, "forces": used.forces, "stress": used.stress}, sha256_file(path)
 
 
 def summary(frames: Frames) -> dict[str, Any]:

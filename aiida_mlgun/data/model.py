@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from aiida.common.exceptions import ValidationError
-from aiida.orm import Data
 from aiida.orm.pydantic import OrmMetadataField
 from ase.data import chemical_symbols
 
@@ -28,7 +27,7 @@ class ModelData(ContentData):
     in the list of official files), ``user`` (a pickle that the user trusted by its sha256).
     """
 
-    class AttributesModel(Data.AttributesModel):
+    class AttributesModel(ContentData.AttributesModel):
         """Queryable columns."""
 
         name: str = OrmMetadataField(description="Name for people", read_only=True)

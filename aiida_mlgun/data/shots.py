@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from aiida.common.exceptions import ValidationError
-from aiida.orm import Data
 from aiida.orm.pydantic import OrmMetadataField
 
 from ..contract import files
@@ -47,7 +46,7 @@ class ShotsData(ContentData):
     Attributes: ``n_shots``, ``counts`` (outcome → number), ``outcomes`` (the per-shot column), ``shots`` (numbers).
     """
 
-    class AttributesModel(Data.AttributesModel):
+    class AttributesModel(ContentData.AttributesModel):
         """Queryable columns."""
 
         n_shots: int = OrmMetadataField(description="Number of finished shots", read_only=True)

@@ -14,6 +14,7 @@ from .frames import Frames
 Mask = NDArray[np.bool_]
 
 MAD_TO_SIGMA = 1.4826  # median absolute deviation → standard deviation of a normal distribution
+BOND = 1.25  # × sum of covalent radii
 MIN_SPREAD = 1e-3  # eV/atom: energies closer together than this are never outliers
 
 
@@ -87,30 +88,38 @@ def bond_fission(frames: Frames, pairs: Sequence[tuple[str, str]], stretch: floa
     """(n,), True from the first frame of a run in which a bond of its first frame is broken, to the run's end.
 
     A bond: two atoms of a named pair within 1.25 × the sum of covalent radii in the run's first frame.  Broken: longer
-    than ``stretch`` × that sum.  Frames without a ``run`` tag have no first frame and are left alone.  [W] 2.1 drops
-    the frames with unphysical C–H fission.
+    than ``stretch`` × that sum.  A frame without a ``run`` tag is compared with the set's first frame of the same atoms
+    in the same order, and falls alone.  [W] 2.1 drops the frames with unphysical C–H fission.
     """
     bad = np.zeros(len(frames), dtype=bool)
     runs = frames.tag("run")
     kinds = {tuple(sorted((atomic_numbers[a], atomic_numbers[b]))) for a, b in pairs}
-    for run in sorted(set(runs.tolist()) - {""}):
-        index = np.flatnonzero(runs == run)
-        numbers = frames.numbers[frames.part(int(index[0]))]
-        wanted = np.array([[tuple(sorted((a, b))) in kinds for b in numbers] for a in numbers], dtype=bool)
-        radii = covalent_radii[numbers]
-        limit = radii[:, None] + radii[None, :]
-        bonds: Mask | None = None
-        broken = False
-        for i in index:
-            part = frames.part(int(i))
-            if not np.array_equal(frames.numbers[part], numbers):
-                continue
-            _, d = get_distances(frames.positions[part], cell=frames.cell[i], pbc=frames.pbc[i])
-            if bonds is None:
-                bonds = wanted & (d < 1.25 * limit) & ~np.eye(len(numbers), dtype=bool)
-            broken = broken or bool((d[bonds] > stretch * limit[bonds]).any())
-            bad[i] = broken
+    first_of_atoms: dict[bytes, int] = {}
+    for i in range(len(frames)):
+        first_of_atoms.setdefault(frames.numbers[frames.part(i)].tobytes(), i)
+    reference: dict[str, Mask] = {}
+    broken_runs: set[str] = set()
+    for i, run in enumerate(runs.tolist()):
+        numbers = frames.numbers[frames.part(i)]
+        key = f"{run}/{numbers.tobytes().hex()}"
+        if key not in reference:
+            start = i if run else first_of_atoms[numbers.tobytes()]
+            wanted = np.array([[tuple(sorted((a, b))) in kinds for b in numbers] for a in numbers], dtype=bool)
+            reference[key] = np.triu(wanted & (_relative_distances(frames, start) < BOND), 1)
+        broken = bool((_relative_distances(frames, i)[reference[key]] > stretch).any())
+        if broken and run:
+            broken_runs.add(run)
+        bad[i] = broken or run in broken_runs
     return bad
+
+
+def _relative_distances(frames: Frames, i: int) -> NDArray[np.float64]:
+    """(k, k), distances of frame ``i``'s atoms in units of the sums of their covalent radii."""
+    part = frames.part(i)
+    radii = covalent_radii[frames.numbers[part]]
+    _, d = get_distances(frames.positions[part], cell=frames.cell[i], pbc=frames.pbc[i])
+    relative: NDArray[np.float64] = d / (radii[:, None] + radii[None, :])
+    return relative
 
 
 def by_composition(frames: Frames) -> dict[tuple[int, ...], NDArray[np.int64]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase.geometry import minkowski_reduce
@@ -12,6 +14,8 @@ from ..contract.errors import RefusedError
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+_reduce: Callable[[Floats, Bools], tuple[Floats, Any]] = minkowski_reduce
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Lattice:
             raise RefusedError("the cell's periodic lattice vectors are not independent.", status="geometry_refused")
         if not len(chosen):
             return cls(chosen, np.empty((3, 0)), np.zeros((1, 3)))
-        reduced = minkowski_reduce(np.where(directions[:, None], cell, 0.0), directions)[0][directions]
+        reduced = _reduce(np.where(directions[:, None], cell, 0.0), directions)[0][directions]
         gram = reduced @ reduced.T
         if np.allclose(gram, np.diag(np.diag(gram)), atol=1e-9 * gram.max()):
             shifts = np.zeros((1, 3))

@@ -56,15 +56,17 @@ class MaceEvaluator:
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         r_max = _tensor(model, "r_max")
+        self.r_max = float(r_max)
         self.model, self.n_atoms = model.eval(), len(numbers)
         self.device, self.dtype = r_max.device, r_max.dtype
-        self.lists = SkinLists(self.n_atoms, cell, pbc, float(r_max), skin, self.device, self.dtype)
+        self.lists = SkinLists(self.n_atoms, cell, pbc, self.r_max, skin, self.device, self.dtype)
         species = torch.tensor([known.index(int(z)) for z in numbers], device=self.device)
         self._attributes = torch.nn.functional.one_hot(species, len(known)).to(self.dtype)
         self._cell = torch.as_tensor(np.asarray(cell), dtype=self.dtype, device=self.device)
         self._head = len(heads) - 1 if head is None else heads.index(head)
-        isolated = torch.atleast_2d(model.atomic_energies_fn.atomic_energies.double())  # type: ignore[union-attr,operator,arg-type]
-        self._isolated = isolated[min(self._head, len(isolated) - 1)][species].sum()
+        e0s = _tensor(model.get_submodule("atomic_energies_fn"), "atomic_energies")
+        isolated = e0s.double().reshape(-1, len(known))
+        self._isolated = isolated[min(self._head, len(isolated) - 1), species].sum()
         self._static: dict[int, dict[str, torch.Tensor]] = {}
 
     def __call__(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

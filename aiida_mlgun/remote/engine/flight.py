@@ -39,6 +39,7 @@ class Landed:
     """A shot that is over.
 
     :param ended: the watcher's word, or ``exploded`` (numbers not finite any more), or ``max_steps``.
+    :param end_fs: length of the shot, fs.
     :param positions: (n, 3), Å, and ``velocities`` (n, 3), Å/fs: the last finite ones that were looked at.
     :param energy_start, energy_end: total energy, eV, at t = 0 and at the last finite look.
     :param drift: meV/atom/ps, slope of the least-squares line through the total energy at all looks.
@@ -49,6 +50,7 @@ class Landed:
     shot: int
     ended: str
     n_steps: int
+    end_fs: float
     positions: Floats
     velocities: Floats
     energy_start: float
@@ -108,6 +110,7 @@ class Flight:
             self.launch.shot,
             self._ended,
             self.steps,
+            self.steps * self.timestep_fs,
             self._positions,
             self._velocities,
             float(energies[0]) if known else np.nan,

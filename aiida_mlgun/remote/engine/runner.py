@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,13 +21,11 @@ from .integrator import Inertia, State, kinetic_energy, nve_init, nve_step
 class Flown:
     """What a run did.
 
-    :param landed: the shots that are over, by shot number.
     :param stopped: why the run ended early; None if all launches landed.
     :param steps: steps of all shots together, those of unfinished ones included.
     :param width: how many shots flew side by side at most, after what the memory allowed.
     """
 
-    landed: tuple[Landed, ...]
     stopped: str | None
     steps: int
     width: int
@@ -38,6 +37,7 @@ def fly(
     body: Inertia,
     dynamics: Dynamics,
     *,
+    land: Callable[[Landed], None],
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[int, int], None] = lambda landed, steps: None,
     keep_frames: bool = False,
@@ -45,52 +45,53 @@ def fly(
     """Fly all ``launches`` (velocity Verlet, NVE) until each watcher says so or ``max_steps`` is reached.
 
     Work goes in segments of ``check_every`` steps.  At a segment's edge ``stop`` is asked, each shot is looked at,
-    ``report(landed, steps)`` is called, and free places are filled.  If the device runs out of memory, the segment is
-    done again with half as many shots, the others wait with their state kept.
+    those that are over are handed to ``land``, ``report(landed, steps)`` is called, and free places are filled.  If the
+    device runs out of memory, the segment is done again with half as many shots; the others wait, their state kept.
 
+    :param launches: asked for one after the other, as places become free.
     :raises RunFailedError: ``out_of_memory`` when not even one shot fits.
     """
-    batch = _Batch(deque(launches), evaluate, body, dynamics, keep_frames)
-    landed: list[Landed] = []
-    stopped, steps = None, 0
+    batch = _Batch(launches, evaluate, body, dynamics, keep_frames)
+    stopped, landed, steps = None, 0, 0
     while batch.busy and (stopped := stop()) is None:
         try:
-            landed += [flight.land() for flight in batch.fill()]
-            flown, over = batch.advance()
+            batch.fill()
+            steps += batch.advance()
         except torch.OutOfMemoryError as error:
             batch.halve(error)
-            continue
-        steps += flown
-        landed += [flight.land() for flight in over]
-        report(len(landed), steps)
-    return Flown(tuple(sorted(landed, key=lambda shot: shot.shot)), stopped, steps, batch.width)
+        while batch.over:
+            land(batch.over.popleft().land())
+            landed += 1
+        report(landed, steps)
+    return Flown(stopped, steps, batch.width)
 
 
 class _Batch:
     """Shots in the air (``flights`` and the rows of ``state``, in the same order), parked ones, waiting ones."""
 
     def __init__(
-        self, waiting: deque[Launch], evaluate: Evaluator, body: Inertia, dynamics: Dynamics, keep_frames: bool
+        self, launches: Iterable[Launch], evaluate: Evaluator, body: Inertia, dynamics: Dynamics, keep_frames: bool
     ) -> None:
-        self.waiting, self.evaluate, self.body, self.dynamics = waiting, evaluate, body, dynamics
-        self.keep_frames, self.width = keep_frames, min(dynamics.batch_size, max(len(waiting), 1))
+        self.launches, self.evaluate, self.body, self.dynamics = iter(launches), evaluate, body, dynamics
+        self.keep_frames, self.width = keep_frames, dynamics.batch_size
+        self.waiting: deque[Launch] = deque()
         self.parked: deque[tuple[Flight, State]] = deque()
+        self.over: deque[Flight] = deque()
         self.flights: list[Flight] = []
         self.state: State | None = None
 
     @property
     def busy(self) -> bool:
-        return bool(self.flights or self.parked or self.waiting)
+        return bool(self.flights or self.parked or self._wait_for(1))
 
-    def fill(self) -> list[Flight]:
-        """Fill free places with parked shots, then waiting ones; returns those that are over before their first step."""
+    def fill(self) -> None:
+        """Fill free places, with parked shots first."""
         while self.parked and len(self.flights) < self.width:
             flight, state = self.parked.popleft()
             self._add([flight], state)
-        count = min(self.width - len(self.flights), len(self.waiting))
-        if not count:
-            return []
-        new = [self.waiting[i] for i in range(count)]
+        new = self._wait_for(self.width - len(self.flights))
+        if not new:
+            return
         device = self.body.push.device
         state = nve_init(
             self.evaluate,
@@ -100,15 +101,14 @@ class _Batch:
         )
         for _ in new:
             self.waiting.popleft()
-        first = len(self.flights)
-        d = self.dynamics
+        first, d = len(self.flights), self.dynamics
         self._add([Flight(launch, d.timestep_fs, d.max_steps, self.keep_frames) for launch in new], state)
-        return self._look([0] * count, first)
+        self._look([0] * len(new), first)
 
-    def advance(self) -> tuple[int, list[Flight]]:
-        """Go on to the next look; returns the steps done by all shots, and the flights that ended."""
+    def advance(self) -> int:
+        """Go on to the next look; returns the steps done by all shots."""
         if self.state is None or not self.flights:
-            return 0, []
+            return 0
         left = [flight.left for flight in self.flights]
         n = min(self.dynamics.check_every, max(left))
         state = self.state
@@ -116,7 +116,8 @@ class _Batch:
             state = nve_step(self.evaluate, state, self.body, self._timestep(left, k))
         self.state = state
         done = [min(n, steps) for steps in left]
-        return sum(done), self._look(done)
+        self._look(done)
+        return sum(done)
 
     def halve(self, error: torch.OutOfMemoryError) -> None:
         """Half as many places; whoever has none any more is parked."""
@@ -130,6 +131,11 @@ class _Batch:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def _wait_for(self, count: int) -> list[Launch]:
+        """The next ``count`` launches, fewer if there are no more; they stay in ``waiting``."""
+        self.waiting.extend(itertools.islice(self.launches, max(count - len(self.waiting), 0)))
+        return list(itertools.islice(self.waiting, max(count, 0)))
+
     def _timestep(self, left: list[int], k: int) -> float | torch.Tensor:
         """Step ``k`` of a segment: shots that have no step left stand still."""
         if k < min(left):
@@ -137,19 +143,19 @@ class _Batch:
         moving = torch.tensor([k < steps for steps in left], device=self.body.push.device)
         return (moving * self.dynamics.timestep_fs).double()[:, None, None]
 
-    def _look(self, steps: list[int], first: int = 0) -> list[Flight]:
-        """Look at the flights from row ``first`` on; take out and return those that are over."""
+    def _look(self, steps: list[int], first: int = 0) -> None:
+        """Look at the flights from row ``first`` on; take out those that are over."""
         assert self.state is not None
         total = (self.state.energies + kinetic_energy(self.state.velocities, self.body)).cpu().tolist()
         positions, velocities = self.state.positions.cpu().numpy(), self.state.velocities.cpu().numpy()
-        over = []
+        going = list(range(first))
         for row, n in enumerate(steps, start=first):
             if self.flights[row].look(n, positions[row], velocities[row], total[row]):
-                over.append(row)
-        ended = [self.flights[row] for row in over]
-        if over:
-            self._keep([row for row in range(len(self.flights)) if row not in over])
-        return ended
+                self.over.append(self.flights[row])
+            else:
+                going.append(row)
+        if len(going) < len(self.flights):
+            self._keep(going)
 
     def _add(self, flights: list[Flight], state: State) -> None:
         if self.state is None or not self.flights:

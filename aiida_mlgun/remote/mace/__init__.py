@@ -6,18 +6,13 @@ package sets it back at once: a bare ``torch.load`` stays a refused one.
 
 from __future__ import annotations
 
-import os
 import warnings
 
-_SAFE_LOADING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-_before = os.environ.get(_SAFE_LOADING)
-with warnings.catch_warnings():
+from .loading import pickles_stay_refused
+
+with warnings.catch_warnings(), pickles_stay_refused():
     warnings.simplefilter("ignore")  # e3nn 0.4.4 and mace warn at import time about their own code
     import mace.calculators  # noqa: F401
-if _before is None:
-    os.environ.pop(_SAFE_LOADING, None)
-else:
-    os.environ[_SAFE_LOADING] = _before
 
 from .predict import calculator, predict  # noqa: E402
 from .store import load_model, save_model  # noqa: E402

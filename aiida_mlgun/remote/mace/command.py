@@ -21,6 +21,7 @@ from mace.tools import build_default_arg_parser
 
 from ...contract.errors import RunFailedError
 from ...contract.training import Architecture, Stage
+from .loading import own_pickles_allowed
 
 NAME = "stage"
 
@@ -101,7 +102,8 @@ def run(argv: list[str], on_epoch: Callable[[int, str], None], deadline: float |
     before = torch.get_default_dtype()
     root.addHandler(watch)
     try:
-        run_train.run(args)
+        with own_pickles_allowed():
+            run_train.run(args)
     except torch.OutOfMemoryError as error:
         raise RunFailedError("out_of_memory", f"batch_size {args.batch_size} does not fit.") from error
     finally:

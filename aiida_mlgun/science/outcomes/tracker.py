@@ -63,6 +63,7 @@ class ShotTracker:
         self._changed_fs = float("-inf")  # last change of the mode or of a bond to the slab
         self._falling = False
         self._table, _ = self.reactants.table(positions)
+        self._table[:, :n_slab] = False  # a bond to the slab at the start is made at the first look
         self._surface = surface_table(self.reactants, self._table)
         self.features: Features = describe(self.reactants, self._table)
         self.verdict: Verdict = classify(self.features, chemistry)
@@ -76,20 +77,12 @@ class ShotTracker:
 
         :param positions: (n, 3), Å, not wrapped into the cell; velocities: (n, 3), Å/fs.
         """
+        t_fs = float(t_fs)
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers without bounds are what is looked for
+            self._note_explosion(t_fs, positions, velocities)
         if self.features.exploded:
             return "exploded"
-        n_slab = self.reactants.n_slab
-        temperature = internal_temperature(self.reactants.masses, velocities[n_slab:])
-        cause = explosion(positions, velocities, temperature, self.decision.explosion_temperature)
-        if np.isfinite(temperature):
-            self.temperature_max = max(self.temperature_max, temperature)
-        if np.isfinite(positions).all():
-            self._look(t_fs, positions)
-        if cause and not self.features.exploded:
-            self._call(t_fs, describe(self.reactants, self._table, cause))
-        if self.features.exploded:
-            return "exploded"
-        self._note_departure(t_fs, positions[n_slab:], velocities[n_slab:])
+        self._note_departure(t_fs, positions[self.reactants.n_slab :], velocities[self.reactants.n_slab :])
         if not self.decision.early:
             return None
         if not np.isnan(self.left_fs):
@@ -117,6 +110,19 @@ class ShotTracker:
     def path(self) -> Floats:
         """(k, 5), one row per look and group: t_fs, group's index, x, y, height above the surface plane (Å)."""
         return np.concatenate(self._path) if self._path else np.empty((0, 5))
+
+    def _note_explosion(self, t_fs: float, positions: Floats, velocities: Floats) -> None:
+        """Look at what is finite; once exploded, a shot stays so."""
+        if self.features.exploded:
+            return
+        temperature = internal_temperature(self.reactants.masses, velocities[self.reactants.n_slab :])
+        cause = explosion(positions, velocities, temperature, self.decision.explosion_temperature)
+        if np.isfinite(temperature):
+            self.temperature_max = max(self.temperature_max, temperature)
+        if np.isfinite(positions).all():
+            self._look(t_fs, positions)
+        if cause and not self.features.exploded:
+            self._call(t_fs, describe(self.reactants, self._table, cause))
 
     def _look(self, t_fs: float, positions: Floats) -> None:
         """Path, contact, and bonds from positions that are finite."""

@@ -1,0 +1,14 @@
+"""``aiida-mlgun``: arguments to builders, nodes to tables.  No logic that the Python interface lacks."""
+
+import os
+import sys
+from pathlib import Path
+
+if sys.argv[1:2] == ["quickstart"] and Path(sys.argv[0]).stem == "aiida-mlgun":
+    # The quickstart has a profile of its own, in the folder where it runs; AiiDA reads this variable when imported.
+    os.environ["AIIDA_PATH"] = str(Path.cwd())
+
+from . import dataset, launch, model, quickstart, report  # noqa: E402, F401  register their commands
+from .root import cli  # noqa: E402
+
+__all__ = ["cli"]

@@ -1,0 +1,1 @@
+"""``verdi data mlgun.frames|mlgun.model|mlgun.shots``."""

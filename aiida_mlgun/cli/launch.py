@@ -1,0 +1,143 @@
+"""``aiida-mlgun launch``: submit to the daemon, print the PK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from aiida import orm
+from aiida.cmdline.params import options, types
+from aiida.cmdline.utils import decorators, echo
+from aiida.engine import ProcessBuilder, submit
+from aiida.plugins import WorkflowFactory
+
+from ..contract.errors import RefusedError
+from .root import cli, refusals
+from .structures import molecule_node, slab_node
+from .wait import wait_for
+
+FRAMES = types.DataParamType(sub_classes=("aiida.data:mlgun.frames",))
+MODEL = types.DataParamType(sub_classes=("aiida.data:mlgun.model",))
+OVERRIDES = click.option(
+    "--overrides", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML with inputs to change."
+)
+PROTOCOL = click.option("--protocol", help="fast, balanced, stringent or paper; balanced by default.")
+CODE = options.CODE(required=True, type=types.CodeParamType(), help="The mlgun code on the compute machine.")
+OPTIONS = click.option(
+    "--options", "scheduler", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML with scheduler options of the jobs: resources, queue_name, max_wallclock_seconds, …",
+)
+WAIT = click.option("--wait", is_flag=True, help="Show progress until it has ended.")
+
+
+@cli.group("launch")
+def launch() -> None:
+    """Submit a workflow."""
+
+
+@launch.command("curate")
+@click.argument("frames", nargs=-1, required=True, type=FRAMES)
+@CODE
+@PROTOCOL
+@OVERRIDES
+@OPTIONS
+@WAIT
+@decorators.with_dbenv()
+@refusals
+def curate(frames: Any, code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool) -> None:
+    """Clean and split raw sets FRAMES (PKs)."""
+    sets = {f"set_{i:03d}": node for i, node in enumerate(frames)}
+    chain = WorkflowFactory("mlgun.curate")
+    _submit(chain.get_builder_from_protocol(code, sets, protocol, _yaml(overrides)), scheduler, wait)
+
+
+@launch.command("finetune")
+@click.option("--model", type=MODEL, help="The foundation model; none trains the first stage from scratch.")
+@click.option(
+    "--stage", "stages", multiple=True, required=True, metavar="TRAIN,VALIDATION[,TEST] or CURATION",
+    help="PKs of a stage's sets, or of the curation that made them; once per stage, in order.",
+)
+@CODE
+@PROTOCOL
+@OVERRIDES
+@OPTIONS
+@WAIT
+@decorators.with_dbenv()
+@refusals
+def finetune(
+    model: Any, stages: tuple[str, ...], code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool
+) -> None:
+    """Fine-tune stage by stage."""
+    chain = WorkflowFactory("mlgun.finetune")
+    entries = [_stage(text) for text in stages]
+    _submit(chain.get_builder_from_protocol(code, entries, model, protocol, _yaml(overrides)), scheduler, wait)
+
+
+@launch.command("gun")
+@click.option("--model", type=MODEL, required=True, help="The model that moves the atoms.")
+@click.option("--slab", required=True, help="The clean slab: a file that ASE reads, or a PK.")
+@click.option("--molecule", required=True, help="The molecule: a file, a PK, or a name such as C2H2.")
+@click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots; the protocol's by default.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the campaign.")
+@CODE
+@PROTOCOL
+@OVERRIDES
+@OPTIONS
+@WAIT
+@decorators.with_dbenv()
+@refusals
+def gun(
+    model: Any, slab: str, molecule: str, n_shots: int | None, seed: int | None,
+    code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool,
+) -> None:
+    """Shoot a molecule at a slab."""
+    changes = _yaml(overrides)
+    changes |= {key: value for key, value in (("n_shots", n_shots), ("seed", seed)) if value is not None}
+    chain = WorkflowFactory("mlgun.gun")
+    builder = chain.get_builder_from_protocol(code, model, slab_node(slab), molecule_node(molecule), protocol, changes)
+    _submit(builder, scheduler, wait)
+
+
+def _submit(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
+    if scheduler is not None:
+        builder.options = orm.Dict(_yaml(scheduler))
+    node = submit(builder)
+    echo.echo_success(f"submitted {node.process_label}<{node.pk}>")
+    if not wait:
+        echo.echo(f"follow it with:   verdi process report {node.pk}")
+        echo.echo(f"when it is done:  aiida-mlgun report {node.pk}")
+        return
+    wait_for(node)
+    if not node.is_finished_ok:
+        echo.echo_critical(f"{node.process_label}<{node.pk}> failed [{node.exit_status}]: {node.exit_message}")
+    echo.echo_success(f"{node.process_label}<{node.pk}> finished; see it with: aiida-mlgun report {node.pk}")
+
+
+def _stage(text: str) -> dict[str, Any]:
+    nodes = []
+    for part in text.split(","):
+        if not part.strip().isdigit():
+            raise RefusedError(f"--stage {text}: PKs are needed, as in --stage 12,13,14 or --stage 20.")
+        nodes.append(orm.load_node(int(part)))
+    if len(nodes) == 1 and isinstance(nodes[0], orm.ProcessNode):
+        outputs = nodes[0].outputs
+        if "train" not in outputs or "validation" not in outputs:
+            raise RefusedError(f"--stage {text}: the process {text} has no outputs train and validation.")
+        return {key: outputs[key] for key in ("train", "validation", "test") if key in outputs}
+    if len(nodes) not in (2, 3):
+        raise RefusedError(f"--stage {text}: give train,validation or train,validation,test.")
+    return dict(zip(("train", "validation", "test"), nodes, strict=False))
+
+
+def _yaml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise RefusedError(f"{path}: not YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(data, dict):
+        raise RefusedError(f"{path}: a mapping is needed.")
+    return data

@@ -1,0 +1,40 @@
+"""The root command, and how refusals reach the user: one sentence, exit code 1."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from aiida.cmdline.groups import VerdiCommandGroup
+from aiida.cmdline.params import options, types
+from aiida.cmdline.utils import echo
+
+from .. import __version__
+from ..contract.errors import RefusedError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group("aiida-mlgun", cls=VerdiCommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@options.PROFILE(type=types.ProfileParamType(load_profile=True), expose_value=False)
+@click.version_option(__version__)
+def cli() -> None:
+    """Curate reference data, fine-tune MACE stage by stage, shoot molecules at surfaces."""
+
+
+def refusals(function: F) -> F:
+    """Turn a refusal, from the package or from a port's validator, into one sentence."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except RefusedError as error:
+            echo.echo_critical(str(error))
+        except ValueError as error:  # a port's validator: keep its sentence, drop the frame around it
+            sentence = str(error).split("because of error: ")[-1].split("Error occurred validating port")[-1]
+            echo.echo_critical(sentence.strip())
+
+    return wrapper  # type: ignore[return-value]

@@ -1,0 +1,57 @@
+"""Progress of a running process in the terminal: what runs, how far it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+from aiida import orm
+
+from ..contract import files
+
+
+def wait_for(process: orm.ProcessNode, poll: float = 2.0) -> None:
+    """Block until ``process`` has ended; print a line whenever something changes.
+
+    How far a job is comes from its ``progress.json``, if its computer is this one.
+    """
+    start, said = time.monotonic(), {}
+    while True:
+        for job in _jobs(process):
+            line = _line(job)
+            if line and said.get(job.pk) != line:
+                said[job.pk] = line
+                click.echo(f"  {time.monotonic() - start:5.0f} s  {line}")
+        if process.is_terminated:
+            return
+        time.sleep(poll)
+
+
+def _jobs(process: orm.ProcessNode) -> list[orm.CalcJobNode]:
+    if isinstance(process, orm.CalcJobNode):
+        return [process]
+    return [node for node in process.called_descendants if isinstance(node, orm.CalcJobNode)]
+
+
+def _line(job: orm.CalcJobNode) -> str:
+    name = f"{job.label or job.process_label} <{job.pk}>"
+    if job.is_terminated:
+        cached = " (from cache)" if job.base.caching.is_created_from_cache else ""
+        return f"{name} {'done' if job.is_finished_ok else f'ended with [{job.exit_status}] {job.exit_message}'}{cached}"
+    progress = _progress(job)
+    if progress:
+        return f"{name} {progress['done']}/{progress['total']} {progress['unit']}"
+    return f"{name} started"
+
+
+def _progress(job: orm.CalcJobNode) -> dict[str, int | str] | None:
+    folder = job.get_remote_workdir()
+    if folder is None or job.computer is None or job.computer.transport_type != "core.local":
+        return None
+    try:
+        data: dict[str, int | str] = json.loads((Path(folder) / files.PROGRESS).read_text())
+    except (OSError, ValueError):
+        return None
+    return data

@@ -1,0 +1,1 @@
+"""Tables → figures → one HTML page; takes arrays and plain tables, never nodes."""

@@ -1,0 +1,104 @@
+"""The sentence at the top of the page, the few numbers beside it, and what to be careful about."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ..science.outcomes import UNDECIDED
+from .inputs import Ensemble, Report
+from .tables import binding, outcome_rows, text
+from .words import count, finite, formula, interval, label, percent, time_text
+
+#: Fewer start states than this make intervals over them unreliable.
+_FEW_STATES: Final = 5
+#: Intervals of outcomes wider than this share are called out.
+_WIDE: Final = 0.20
+
+
+def answer(report: Report) -> str:
+    """One or two sentences: what came out."""
+    if report.ensemble is not None:
+        return ensemble_answer(report.ensemble)
+    for stage in reversed(report.stages):
+        for name in ("test", *reversed(stage.errors)):
+            figures = stage.errors.get(name, {}).get("all", {})
+            if figures.get("rmse_forces") is not None:
+                force = text(1000 * figures["rmse_forces"])
+                return f"The model of stage {stage.name} reproduces forces of the {name} set to {force} meV/Å (RMSE)."
+    if report.curations:
+        kept = sum(sum(one.counts.values()) for one in report.curations)
+        raw = sum(one.n_raw for one in report.curations)
+        return f"{kept} of {raw} raw frames are fit for training."
+    return "There is nothing to report yet."
+
+
+def ensemble_answer(ensemble: Ensemble) -> str:
+    """``C₂H₂ binds in 71 % (95 % confidence interval 48–87 %) of 17 shots; most often …``."""
+    total = binding(ensemble)
+    what = f"{formula(ensemble)} binds in {percent(total['share'])}"
+    what = what[0].upper() + what[1:]
+    sentence = f"{what} (95 % confidence interval {interval(total['low'], total['high'])}) of {count(total['n'], 'shot')}"
+    bound = [row for row in outcome_rows(ensemble) if row["productive"] and row["n"]]
+    if bound:
+        best = max(bound, key=lambda row: row["n"])
+        ci = interval(best["low"], best["high"])
+        sentence += f", most often {best['label']}: {percent(best['share'])} ({ci})"
+    return sentence + "."
+
+
+def facts(ensemble: Ensemble) -> list[tuple[str, str]]:
+    """(number, what it is), for the tiles under the answer."""
+    total = binding(ensemble)
+    tiles = [(str(total["n"]), "shots"), (percent(total["share"]), f"bind ({total['n_bound']} of {total['n']})")]
+    tiles.append((str(len(ensemble.seen)), "different outcomes"))
+    bond = finite(ensemble.column("bond_fs"))
+    if len(bond):
+        tiles.append((time_text(float(np.median(bond))), "median time to the first bond"))
+    steps = finite(ensemble.column("n_steps"))
+    if len(steps):
+        tiles.append((f"{int(steps.sum()):,}".replace(",", "\u202f"), "steps in all"))
+    drift = np.abs(finite(ensemble.column("drift")))
+    if len(drift):
+        tiles.append((f"{np.median(drift):.2g}", "meV/atom/ps median energy drift"))
+    return tiles
+
+
+def cautions(ensemble: Ensemble) -> list[str]:
+    """What a reader must know before believing the numbers, one sentence each."""
+    found = []
+    total = binding(ensemble)
+    states = total["n_states"]
+    if states is not None and states > 1:
+        spread = interval(total["state_low"], total["state_high"])
+        few = "; so few states make this interval a rough one" if states < _FEW_STATES else ""
+        found.append(
+            f"The shots come from {states} start states of the slab. Drawing whole start states anew instead of single"
+            f" shots gives {spread} for binding{few}."
+        )
+    elif states == 1:
+        found.append("All shots come from one start state of the slab; how much start states differ is not known.")
+    undecided = ensemble.outcomes.count(UNDECIDED)
+    if undecided:
+        verb = "was" if undecided == 1 else "were"
+        found.append(f"{count(undecided, 'shot')} {verb} undecided when the time was over and counted as not bound.")
+    widest = max(outcome_rows(ensemble), key=lambda row: row["high"] - row["low"])
+    if widest["high"] - widest["low"] > _WIDE:
+        ci = interval(widest["low"], widest["high"])
+        found.append(
+            f"{count(len(ensemble), 'shot')} pin the shares down only roughly: {widest['label']} lies anywhere in {ci}."
+            " The width shrinks with the square root of the number of shots."
+        )
+    drift = np.abs(finite(ensemble.column("drift")))
+    if len(drift) and np.median(drift) > ensemble.max_drift:
+        found.append(
+            f"The median energy drift, {np.median(drift):.2g} meV/atom/ps, exceeds the limit of {ensemble.max_drift:g}:"
+            " a shorter time step or higher precision is needed."
+        )
+    broken = [name for name in ensemble.seen if name.split(" ")[0] in ("explosion", "backbone_broken")]
+    if broken:
+        n = sum(ensemble.outcomes.count(name) for name in broken)
+        names = " or ".join(label(name) for name in broken)
+        found.append(f"{count(n, 'shot')} ended as {names}, which can mean that the model left what it was trained on.")
+    return found

@@ -1,0 +1,114 @@
+"""The page: one HTML file that holds everything it shows, and its figures as PNG beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .answer import answer, cautions, facts
+from .figures import convergence, curation, distribution, energy, sampling, structures, timeline, training
+from .figures.plate import Plate
+from .inputs import Ensemble, Forgetting, Report
+from .tables import binding, error_rows, outcome_rows, text
+from .words import filter_label, interval, percent
+
+PAGE: Final = "report.html"
+FIGURES: Final = "figures"
+#: CSS pixels per inch of figure.
+_PIXELS: Final = 96
+#: Light to strong, behind the numbers of the forgetting matrix.
+_TINT: Final = (213, 94, 0)
+
+
+def write(report: Report, folder: Path) -> Path:
+    """Write ``report.html`` and ``figures/*.png`` into ``folder`` (made if it is not there); returns the page's path.
+
+    The page needs nothing else: figures are inlined, there are no scripts and no links to the network.
+    """
+    plates = {plate.name: plate for plate in draw(report)}
+    figures = folder / FIGURES
+    figures.mkdir(parents=True, exist_ok=True)
+    images: dict[str, Markup] = {}
+    for name, plate in plates.items():
+        content = plate.png()
+        (figures / f"{name}.png").write_bytes(content)
+        images[name] = _inlined(plate, content)
+    page = folder / PAGE
+    page.write_text(render(report, plates, images), encoding="utf-8")
+    return page
+
+
+def draw(report: Report) -> Iterator[Plate]:
+    """All figures for which the report has something to show."""
+    candidates: list[Plate | None] = [training.plate(report.stages), curation.plate(report.curations)]
+    if report.ensemble is not None:
+        drawers = (distribution, structures, sampling, convergence, timeline, energy)
+        candidates += [drawer.plate(report.ensemble) for drawer in drawers]
+    yield from (plate for plate in candidates if plate is not None)
+
+
+def render(report: Report, plates: dict[str, Plate], images: dict[str, Markup]) -> str:
+    """The page's text."""
+    environment = Environment(
+        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"cell": _cell, "percent": percent, "filter_label": filter_label}
+    ensemble = report.ensemble
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        answer=answer(report),
+        plates=plates,
+        images=images,
+        facts=facts(ensemble) if ensemble else [],
+        cautions=cautions(ensemble) if ensemble else [],
+        outcomes=_outcomes(ensemble) if ensemble else [],
+        has_states=ensemble is not None and binding(ensemble)["state_low"] is not None,
+        errors=error_rows(report.stages),
+        forgetting=_forgetting(report.forgetting) if report.forgetting else [],
+    )
+
+
+def _inlined(plate: Plate, content: bytes) -> Markup:
+    data = base64.b64encode(content).decode("ascii")
+    tag = '<img src="data:image/png;base64,{}" alt="{}" style="width:{}px">'
+    return Markup(tag).format(data, plate.heading, round(_PIXELS * plate.width))
+
+
+def _cell(value: Any) -> str:
+    return text(value, missing="–")
+
+
+def _outcomes(ensemble: Ensemble) -> list[dict[str, Any]]:
+    rows = []
+    for row in outcome_rows(ensemble):
+        state = None if row["state_low"] is None else interval(row["state_low"], row["state_high"])
+        bond = None if row["bond_fs"] is None else row["bond_fs"] / 1000
+        rows.append(row | {"ci": interval(row["low"], row["high"]), "state_ci": state, "bond_ps": None if bond is None else f"{bond:.2f}"})
+    return rows
+
+
+def _forgetting(matrix: Forgetting) -> list[dict[str, Any]]:
+    """One row per model: per set the two errors (meV/Å, meV/atom) and a tint, deeper for worse forces in that set."""
+    rows = []
+    for i, model in enumerate(matrix.models):
+        cells = []
+        for j in range(len(matrix.sets)):
+            force, energy = matrix.rmse_forces[i][j], matrix.rmse_energy[i][j]
+            column = [line[j] for line in matrix.rmse_forces if line[j] is not None]
+            worst = max([value for value in column if value is not None], default=0.0)
+            share = force / worst if force is not None and worst > 0 else 0.0
+            red, green, blue = (round(255 - 0.55 * share * (255 - c)) for c in _TINT)
+            cells.append(
+                {
+                    "forces": None if force is None else 1000 * force,
+                    "energy": None if energy is None else 1000 * energy,
+                    "tint": f"rgb({red},{green},{blue})",
+                }
+            )
+        rows.append({"model": model, "cells": cells})
+    return rows

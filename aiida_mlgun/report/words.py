@@ -1,0 +1,81 @@
+"""Names as people read them, numbers as sentences say them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from ase import Atoms
+
+from .inputs import Ensemble
+
+_WORDS: Final = {"on_top": "on-top", "h_abstraction": "H abstraction", "backbone_broken": "backbone broken"}
+_FILTERS: Final = {
+    "without_labels": "label missing or not finite",
+    "unconverged": "reference not converged",
+    "duplicates": "duplicate",
+    "too_close": "atoms too close",
+    "bond_fission": "unphysical bond fission",
+    "above_force": "force too large",
+    "energy_outliers": "energy outlier",
+    "keep_every": "thinned",
+}
+_SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def label(name: str) -> str:
+    """``on_top CC0`` → ``on-top CC0``; ``sublayer_double`` → ``sublayer double``."""
+    mode, _, group = name.partition(" ")
+    return " ".join(part for part in (_WORDS.get(mode, mode.replace("_", " ")), group) if part)
+
+
+def filter_label(name: str) -> str:
+    """What a filter of the curation drops, for reading."""
+    return _FILTERS.get(name, label(name))
+
+
+def percent(share: float) -> str:
+    """``0.714`` → ``71 %``; shares below 1 % and above 99 % get a decimal unless they are 0 or 1."""
+    value = 100.0 * share
+    near_edge = 0.0 < value < 1.0 or 99.0 < value < 100.0
+    return f"{value:.1f} %" if near_edge else f"{value:.0f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """``48–87 %``."""
+    return f"{percent(low).removesuffix(' %')}–{percent(high)}"
+
+
+def count(n: int, noun: str) -> str:
+    """``1 shot``, ``2 shots``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def time_text(fs: float) -> str:
+    """Femtoseconds up to 1000, then picoseconds."""
+    return f"{fs:.0f} fs" if abs(fs) < 1000 else f"{fs / 1000:.2f} ps"
+
+
+def formula(ensemble: Ensemble) -> str:
+    """The molecule's formula with subscripts, or ``the molecule`` if the arrays do not tell."""
+    if not ensemble.has("numbers", "n_slab"):
+        return "the molecule"
+    numbers = np.asarray(ensemble.arrays["numbers"])[ensemble.n_slab :]
+    return plain_formula(numbers).translate(_SUBSCRIPTS) if len(numbers) else "the molecule"
+
+
+def plain_formula(numbers: Any) -> str:
+    """Hill order: C2H2."""
+    return str(Atoms(numbers=numbers).get_chemical_formula(mode="hill"))
+
+
+def finite(values: Any) -> Any:
+    """The finite ones of (n,) values."""
+    array = np.asarray(values, dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def known(value: float | None) -> bool:
+    """Whether it is a finite number."""
+    return value is not None and math.isfinite(value)

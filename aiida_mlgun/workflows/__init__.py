@@ -1,0 +1,1 @@
+"""WorkChains: order, gates, recovery.  No array maths outside calcfunctions."""

@@ -1,0 +1,1 @@
+"""Calcfunctions: small steps between jobs, each a new node with its provenance."""

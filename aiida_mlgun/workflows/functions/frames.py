@@ -1,0 +1,33 @@
+"""Calcfunctions over sets of frames."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.engine import calcfunction
+
+from ...contract.errors import RefusedError
+from ...data.frames import FramesData
+from ...science.frames import concatenate
+
+
+@calcfunction
+def merge_raw(allow_mixed_levels: orm.Bool, **sets: FramesData) -> FramesData:
+    """One raw set from several, in the order of their names.
+
+    :raises RefusedError: when their levels of theory differ and nobody said that they may.
+    """
+    levels = {level for node in sets.values() for level in node.base.attributes.get("levels")}
+    if len(levels) > 1 and not allow_mixed_levels.value:
+        raise RefusedError(f"the sets are of different levels of theory ({'; '.join(sorted(levels))}): do not mix them.")
+    return FramesData(concatenate([sets[name].frames() for name in sorted(sets)]), {"merged": sorted(sets)})
+
+
+@calcfunction
+def merge_for_scoring(**sets: FramesData) -> FramesData:
+    """All sets in one, each frame tagged ``set`` with the name of its own, isolated atoms left out."""
+    parts = []
+    for name in sorted(sets):
+        frames = sets[name].frames()
+        frames = frames.select(~frames.is_isolated)
+        parts.append(frames.with_tag("set", [name] * len(frames)))
+    return FramesData(concatenate(parts), {"merged": sorted(sets)})

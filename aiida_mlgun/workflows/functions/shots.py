@@ -1,0 +1,82 @@
+"""Calcfunctions over ensembles of shots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+from ase import Atoms
+
+from ...contract.errors import RefusedError
+from ...contract.shooting import Chemistry
+from ...contract.strict import dump, load
+from ...data.frames import FramesData
+from ...data.shots import ShotsData
+from ...science.frames import from_atoms
+from ...science.outcomes.catalogue import outcome_names, productive_names
+from ...science.statistics import outcome_table, sticking
+
+
+@calcfunction
+def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
+    """Counts, shares with simultaneous 95 % intervals, sticking probability, drift, of all batches together."""
+    chemistry = load(Chemistry, parameters["chemistry"], "chemistry")
+    arrays = [batches[name].arrays() for name in sorted(batches)]
+    shots = np.concatenate([a["shot"] for a in arrays])
+    if len(set(shots.tolist())) != len(shots):
+        raise RefusedError("two batches hold the same shot: each shot may count once.")
+    outcomes = [str(o) for a in arrays for o in a["outcome"]]
+    drift = np.abs(np.concatenate([a["drift"] for a in arrays]))
+    table = outcome_table(outcomes, outcome_names(chemistry))
+    bound = sum(o in productive_names(chemistry) for o in outcomes)
+    p, low, high = sticking(bound, len(outcomes))
+    return orm.Dict(
+        {
+            "n_shots": len(outcomes),
+            "n_asked": int(parameters["n_shots"]),
+            "table": dump(tuple(table)),
+            "n_bound": bound,
+            "sticking": {"p": p, "low": low, "high": high},
+            "undecided": sum(o == "undecided" for o in outcomes),
+            "median_abs_drift": float(np.median(drift)),
+            "max_abs_drift": float(drift.max()),
+        }
+    )
+
+
+@calcfunction
+def extract_shot(shots: ShotsData, shot: orm.Int) -> FramesData:
+    """One shot as frames with velocities: its kept path if there is one, else its last frame.
+
+    Tags: ``run`` is the shot's number, ``stratum`` its outcome, ``step`` the time in fs.
+
+    :raises RefusedError: when the batch does not hold that shot.
+    """
+    arrays = shots.arrays()
+    rows = np.flatnonzero(arrays["shot"] == shot.value)
+    if not len(rows):
+        held = arrays["shot"]
+        raise RefusedError(f"shot {shot.value} is not in this batch, which holds {held.min()} to {held.max()}.")
+    row = int(rows[0])
+    images, times = path_of(shots, arrays, row)
+    tags = {"run": str(shot.value), "stratum": str(arrays["outcome"][row])}
+    columns = {name: [value] * len(images) for name, value in tags.items()} | {"step": [f"{t:.1f}" for t in times]}
+    return FramesData(from_atoms(images, columns), {"shots": shots.uuid, "shot": shot.value})
+
+
+def path_of(shots: ShotsData, arrays: dict[str, Any], row: int) -> tuple[list[Atoms], list[float]]:
+    """The frames (Å, velocities Å/fs with the last one alone) and times (fs) of the shot in ``row``."""
+
+    def image(positions: Any) -> Atoms:
+        return Atoms(arrays["numbers"], positions, cell=arrays["cell"], pbc=arrays["pbc"])
+
+    kept = shots.trajectories()
+    held = np.flatnonzero(kept["shot"] == arrays["shot"][row]) if kept else []
+    if len(held):
+        part = slice(int(kept["offsets"][held[0]]), int(kept["offsets"][held[0] + 1]))
+        return [image(p) for p in kept["positions"][part].astype(float)], kept["time_fs"][part].tolist()
+    last = image(arrays["positions"][row])
+    last.arrays["velocities_A_fs"] = arrays["velocities"][row]
+    return [last], [float(arrays["end_fs"][row])]
