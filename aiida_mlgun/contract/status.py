@@ -141,3 +141,21 @@ TABLE: tuple[Status, ...] = (
 
 BY_NAME: dict[str, Status] = {row.name: row for row in TABLE}
 BY_CODE: dict[int, Status] = {row.code: row for row in TABLE}
+
+
+def markdown() -> str:
+    """The table of exit codes as it stands in the documentation (``docs/topics/exit_codes.md``)."""
+    lines = [
+        "# Exit codes",
+        "",
+        "Made from `aiida_mlgun/contract/status.py`. 2xx: input refused. 3xx: unusable. 4xx: can be resumed. 5xx: complete, but",
+        "scientifically failed. `{detail}` is the sentence from the run. A transient code is never a cache source.",
+        "",
+        "| code | name | transient | message |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.code} | `{row.label}` | {'yes' if row.transient else 'no'} | {row.message} |"
+        for row in sorted(TABLE, key=lambda row: row.code)
+    ]
+    return "\n".join(lines) + "\n"

@@ -49,7 +49,6 @@ def run(job: EquilibrateJob, folder: Path) -> RunResult:
     """
     keep_memory()
     set_threads(job.threads)
-    torch._C._jit_set_profiling_executor(False)
     model = load_model(folder / files.MODEL, choose(job.device), _DTYPE[job.precision])
     slab, molecule = _structure(folder / files.SLAB), _structure(folder / files.MOLECULE)
     molecule.cell[:] = 0.0

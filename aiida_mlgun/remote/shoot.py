@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ase.data import atomic_masses
 
 from ..contract import files
@@ -44,8 +43,6 @@ def run(job: ShootJob, folder: Path) -> RunResult:
     with Stop(job.max_seconds) as stop:
         keep_memory()
         set_threads(job.dynamics.threads)
-        # torch's profiling executor runs the first calls of a process differently, which changes their last digits
-        torch._C._jit_set_profiling_executor(False)
         device = choose(job.device)
         slab_states = read_states(folder / files.SLAB_STATES)
         molecule_states = read_states(folder / files.MOLECULE_STATES)
@@ -68,7 +65,11 @@ def run(job: ShootJob, folder: Path) -> RunResult:
             rows.append(row if _is_kept(row.verdict.mode, job.keep_trajectories) else row.without_frames())
 
         def report(landed: int, steps: int) -> None:
-            progress.report(landed, steps=float(steps), steps_per_s=steps / max(stop.seconds, 1e-9))
+            rate = max(steps, 1) / max(stop.seconds, 1e-9)
+            mean = sum(row.landed.n_steps for row in rows) / len(rows) if rows else float(job.dynamics.max_steps)
+            left = max(job.n_shots * mean - steps, 0.0) / rate
+            line = f"{landed}/{job.n_shots} shots, {steps} steps, {rate:.0f} steps/s, {left:.0f} s to go"
+            progress.report(landed, line, steps=float(steps), steps_per_s=rate, eta_s=left)
 
         flown = fly(
             map(launch, shots),

@@ -63,7 +63,7 @@ def run(job: TrainJob, folder: Path) -> RunResult:
     model = open_pickle(produced, sha256_file(produced))  # written by this very process
     _compare_e0s(stored_e0s(model), e0s)
     config = save_model(model, folder / files.MODEL)
-    final = load_model(folder / files.MODEL, device, "float64")
+    final = load_model(folder / files.MODEL, device, job.stage.precision)
     tables: dict[str, Any] = {}
     sets = {"train": learn, "validation": validation.select(~validation.is_isolated)}
     if job.has_test:

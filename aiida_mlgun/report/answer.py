@@ -39,13 +39,13 @@ def ensemble_answer(ensemble: Ensemble) -> str:
     total = binding(ensemble)
     what = f"{formula(ensemble)} binds in {percent(total['share'])}"
     what = what[0].upper() + what[1:]
-    sentence = f"{what} (95 % confidence interval {interval(total['low'], total['high'])}) of {count(total['n'], 'shot')}"
-    bound = [row for row in outcome_rows(ensemble) if row["productive"] and row["n"]]
-    if bound:
-        best = max(bound, key=lambda row: row["n"])
-        ci = interval(best["low"], best["high"])
-        sentence += f", most often {best['label']}: {percent(best['share'])} ({ci})"
-    return sentence + "."
+    spread = interval(total["low"], total["high"])
+    sentence = f"{what} (95 % confidence interval {spread}) of {count(total['n'], 'shot')}"
+    rows = [row for row in outcome_rows(ensemble) if row["n"]]
+    bound = [row for row in rows if row["productive"]]
+    best = max(bound or rows, key=lambda row: row["n"])
+    how = "most often" if bound else "which most often end"
+    return f"{sentence}, {how} {best['label']}: {percent(best['share'])} ({interval(best['low'], best['high'])})."
 
 
 def facts(ensemble: Ensemble) -> list[tuple[str, str]]:
@@ -70,7 +70,7 @@ def cautions(ensemble: Ensemble) -> list[str]:
     found = []
     total = binding(ensemble)
     states = total["n_states"]
-    if states is not None and states > 1:
+    if total["state_low"] is not None:
         spread = interval(total["state_low"], total["state_high"])
         few = "; so few states make this interval a rough one" if states < _FEW_STATES else ""
         found.append(
@@ -83,7 +83,7 @@ def cautions(ensemble: Ensemble) -> list[str]:
     if undecided:
         verb = "was" if undecided == 1 else "were"
         found.append(f"{count(undecided, 'shot')} {verb} undecided when the time was over and counted as not bound.")
-    widest = max(outcome_rows(ensemble), key=lambda row: row["high"] - row["low"])
+    widest = max((row for row in outcome_rows(ensemble) if row["n"]), key=lambda row: row["high"] - row["low"])
     if widest["high"] - widest["low"] > _WIDE:
         ci = interval(widest["low"], widest["high"])
         found.append(

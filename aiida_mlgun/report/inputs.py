@@ -102,8 +102,10 @@ class Ensemble:
             raise RefusedError(f"the shots lack the column {missing[0]!r}.")
         if not len(self.arrays["outcome"]):
             raise RefusedError("there are no shots to report on.")
-        for outcome in self.seen:
+        for outcome in self.order:
             self.is_productive(outcome)
+        if self.highlight is not None and self.highlight not in self.order:
+            raise RefusedError(f"the outcome to highlight, {self.highlight!r}, is in no catalogue.")
 
     def __len__(self) -> int:
         return len(self.arrays["outcome"])
@@ -124,8 +126,9 @@ class Ensemble:
     @property
     def order(self) -> list[str]:
         """All outcomes, seen or not: binding ones first, each kind in the catalogue's order."""
-        names = [name for name in dict.fromkeys([*self.catalogue_order, *self.seen]) if _PLACEHOLDER not in name]
-        names = [name for name in names if name in self.seen or name != UNDECIDED]
+        seen = self.seen
+        every = dict.fromkeys([*self.catalogue_order, *seen, *(self.reference or {})])
+        names = [name for name in every if _PLACEHOLDER not in name and (name in seen or name != UNDECIDED)]
         return sorted(names, key=lambda name: (name == UNDECIDED, not self.is_productive(name)))
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..science.statistics import never_seen
 from .answer import answer, cautions, facts
 from .figures import convergence, curation, distribution, energy, sampling, structures, timeline, training
 from .figures.plate import Plate
@@ -54,9 +55,8 @@ def draw(report: Report) -> Iterator[Plate]:
 
 def render(report: Report, plates: dict[str, Plate], images: dict[str, Markup]) -> str:
     """The page's text."""
-    environment = Environment(
-        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    tidy: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
+    environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, **tidy)
     environment.filters |= {"cell": _cell, "percent": percent, "filter_label": filter_label}
     ensemble = report.ensemble
     return environment.get_template("report.html.j2").render(
@@ -68,6 +68,7 @@ def render(report: Report, plates: dict[str, Plate], images: dict[str, Markup]) 
         cautions=cautions(ensemble) if ensemble else [],
         outcomes=_outcomes(ensemble) if ensemble else [],
         has_states=ensemble is not None and binding(ensemble)["state_low"] is not None,
+        unseen=never_seen(len(ensemble)) if ensemble else None,
         errors=error_rows(report.stages),
         forgetting=_forgetting(report.forgetting) if report.forgetting else [],
     )
@@ -87,8 +88,8 @@ def _outcomes(ensemble: Ensemble) -> list[dict[str, Any]]:
     rows = []
     for row in outcome_rows(ensemble):
         state = None if row["state_low"] is None else interval(row["state_low"], row["state_high"])
-        bond = None if row["bond_fs"] is None else row["bond_fs"] / 1000
-        rows.append(row | {"ci": interval(row["low"], row["high"]), "state_ci": state, "bond_ps": None if bond is None else f"{bond:.2f}"})
+        bond = None if row["bond_fs"] is None else f"{row['bond_fs'] / 1000:.2f}"
+        rows.append(row | {"ci": interval(row["low"], row["high"]), "state_ci": state, "bond_ps": bond})
     return rows
 
 

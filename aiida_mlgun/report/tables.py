@@ -11,7 +11,7 @@ import numpy as np
 from ..contract.errors import RefusedError
 from ..science.statistics import Share, cluster_bootstrap, outcome_table, sticking
 from .inputs import Curation, Ensemble, Stage
-from .words import filter_label, label
+from .words import filter_label, interval, label
 
 #: Seed of the resampling behind the intervals over start states: the same shots give the same page.
 BOOTSTRAP_SEED: Final = 24
@@ -30,9 +30,10 @@ def outcome_rows(ensemble: Ensemble) -> list[Row]:
     """One row per outcome, seen or not, binding ones first.
 
     :returns: dicts with ``outcome``; ``label`` (for reading); ``productive``; ``binding`` (yes or no); ``n``;
-        ``share``, ``low``, ``high`` (0 to 1, simultaneous 95 % intervals); ``ci`` (the interval as text); ``state_low``,
-        ``state_high`` (95 %, start states of the slab drawn anew; None with one state or no shot); ``bond_fs`` (median
-        time of the first bond, None if there is none); ``example`` (number of the first shot, None if there is none).
+        ``share``, ``low``, ``high`` (0 to 1, simultaneous 95 % intervals); ``ci`` (the interval as text);
+        ``state_low``, ``state_high`` (95 %, start states of the slab drawn anew; None with one state, no shot or all
+        shots); ``bond_fs`` (median time of the first bond, None if there is none); ``example`` (number of the first
+        shot, None if there is none).
     """
     outcomes = np.array(ensemble.outcomes)
     by_state = _by_state(ensemble)
@@ -40,7 +41,7 @@ def outcome_rows(ensemble: Ensemble) -> list[Row]:
     for share in shares(ensemble):
         mine = outcomes == share.mode
         bond = ensemble.column("bond_fs")[mine]
-        state = by_state.get(share.mode) if share.n else None
+        state = by_state.get(share.mode) if 0 < share.n < len(outcomes) else None
         productive = ensemble.is_productive(share.mode)
         rows.append(
             {
@@ -52,7 +53,7 @@ def outcome_rows(ensemble: Ensemble) -> list[Row]:
                 "share": share.p,
                 "low": share.low,
                 "high": share.high,
-                "ci": f"{100 * share.low:.0f}–{100 * share.high:.0f} %",
+                "ci": interval(share.low, share.high),
                 "state_low": state.low if state else None,
                 "state_high": state.high if state else None,
                 "bond_fs": float(np.nanmedian(bond)) if np.isfinite(bond).any() else None,
@@ -66,16 +67,17 @@ def binding(ensemble: Ensemble) -> Row:
     """The share of shots that bind.
 
     :returns: dict with ``n``, ``n_bound``, ``share``, ``low``, ``high`` (Wilson 95 %), ``state_low``, ``state_high``
-        (start states of the slab drawn anew, None if there is one), ``n_states`` (slab start states).
+        (start states of the slab drawn anew; None if there is one, or if they all agree because all shots or none are
+        bound), ``n_states`` (slab start states, None if unknown).
     """
     bound = ensemble.bound
     p, low, high = sticking(int(bound.sum()), len(bound))
-    row = {"n": len(bound), "n_bound": int(bound.sum()), "share": p, "low": low, "high": high}
+    row: Row = {"n": len(bound), "n_bound": int(bound.sum()), "share": p, "low": low, "high": high}
     row |= {"state_low": None, "state_high": None, "n_states": None}
     if ensemble.has("slab_state"):
         states = np.asarray(ensemble.arrays["slab_state"])
         row["n_states"] = len(np.unique(states))
-        if row["n_states"] > 1:
+        if row["n_states"] > 1 and 0 < row["n_bound"] < row["n"]:
             words = ["bound" if b else "not" for b in bound]
             share = cluster_bootstrap(words, states, BOOTSTRAP_SEED, ["bound", "not"])[0]
             row |= {"state_low": share.low, "state_high": share.high}
@@ -135,8 +137,9 @@ def text(value: Any, missing: str = "-") -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
-        plain = f"{value:.3g}"
-        return f"{value:.0f}" if "e" in plain and 999 <= abs(value) < 1e9 else plain
+        number = float(value)
+        plain = f"{number:.3g}"
+        return f"{number:.0f}" if "e" in plain and 999 <= abs(number) < 1e9 else plain
     return str(value)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import numpy as np
-from ase import Atoms
+from ase.data import chemical_symbols
+from ase.formula import Formula
 
 from .inputs import Ensemble
 
@@ -36,10 +36,13 @@ def filter_label(name: str) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.714`` → ``71 %``; shares below 1 % and above 99 % get a decimal unless they are 0 or 1."""
+    """``0.714`` → ``71 %``; shares below 1 % and above 99 % get a decimal, and only 0 and 1 are written as such."""
     value = 100.0 * share
-    near_edge = 0.0 < value < 1.0 or 99.0 < value < 100.0
-    return f"{value:.1f} %" if near_edge else f"{value:.0f} %"
+    if value in (0.0, 100.0) or 1.0 <= value <= 99.0:
+        return f"{value:.0f} %"
+    if 0.0 < value < 0.05:
+        return "< 0.1 %"
+    return "> 99.9 %" if 99.95 <= value < 100.0 else f"{value:.1f} %"
 
 
 def interval(low: float, high: float) -> str:
@@ -67,15 +70,10 @@ def formula(ensemble: Ensemble) -> str:
 
 def plain_formula(numbers: Any) -> str:
     """Hill order: C2H2."""
-    return str(Atoms(numbers=numbers).get_chemical_formula(mode="hill"))
+    return str(Formula.from_list([chemical_symbols[int(z)] for z in numbers]).format("hill"))
 
 
 def finite(values: Any) -> Any:
     """The finite ones of (n,) values."""
     array = np.asarray(values, dtype=np.float64)
     return array[np.isfinite(array)]
-
-
-def known(value: float | None) -> bool:
-    """Whether it is a finite number."""
-    return value is not None and math.isfinite(value)

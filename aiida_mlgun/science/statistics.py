@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 
 from ..contract.errors import RefusedError
 
@@ -43,24 +43,27 @@ class Convergence:
 def outcome_table(outcomes: Sequence[str], modes: Sequence[str], alpha: float = 0.05) -> list[Share]:
     """Counts and shares with simultaneous intervals: together they hold all true shares with probability 1 - alpha.
 
-    Goodman, Technometrics 1965, 7, 247.  With A the upper alpha/k quantile of chi² with one degree of freedom,
-    p± = (A + 2n ± sqrt(A (A + 4n (N - n)/N))) / (2 (N + A)).  A mode that was never seen has low = 0 and the exact
-    one-sided bound high = 1 - alpha^(1/N).
+    Goodman, Technometrics 1965, 7, 247, as statsmodels has it.  A mode that was never seen has low = 0 and an upper end
+    that holds together with all others'; for one such mode asked about alone, :func:`never_seen` is tighter.
 
     :param modes: the names and their order; outcomes that are not among them are added at the end, sorted.
     :raises RefusedError: when there are no outcomes.
     """
     names, column = _columns(outcomes, modes)
     counts, total = np.bincount(column, minlength=len(names)), len(column)
-    a = float(chi2.isf(alpha / len(names), 1))
-    half = np.sqrt(a * (a + 4 * counts * (total - counts) / total))
-    low, high = (a + 2 * counts - half) / (2 * (total + a)), (a + 2 * counts + half) / (2 * (total + a))
-    low[counts == 0] = 0.0
-    high[counts == 0] = 1 - alpha ** (1 / total)
+    intervals = np.array(multinomial_proportions_confint(counts, alpha, method="goodman"))
+    intervals[counts == 0, 0] = 0.0
     return [
-        Share(name, int(n), float(n / total), float(lo), float(hi))
-        for name, n, lo, hi in zip(names, counts, low, high, strict=True)
+        Share(name, int(n), float(n / total), float(low), float(high))
+        for name, n, (low, high) in zip(names, counts, intervals, strict=True)
     ]
+
+
+def never_seen(n: int, alpha: float = 0.05) -> float:
+    """Upper bound 1 - alpha^(1/n) of the share of one mode, named beforehand, that did not occur in ``n`` shots."""
+    if n < 1:
+        raise RefusedError("no shots bound no probability.")
+    return float(1 - alpha ** (1 / n))
 
 
 def sticking(n_bound: int, n: int, alpha: float = 0.05) -> tuple[float, float, float]:
@@ -70,11 +73,9 @@ def sticking(n_bound: int, n: int, alpha: float = 0.05) -> tuple[float, float, f
     """
     if not 0 <= n_bound <= n or n < 1:
         raise RefusedError(f"{n_bound} bound of {n} shots makes no probability.")
-    z = float(norm.isf(alpha / 2))
-    p = n_bound / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return p, max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low, high = proportion_confint(n_bound, n, alpha, method="wilson")
+    p = n_bound / n  # rounding may push an edge past it when all or none are bound
+    return p, min(p, max(0.0, float(low))), max(p, min(1.0, float(high)))
 
 
 def cluster_bootstrap(

@@ -21,7 +21,6 @@ SPECIES = (1, 6, 14)
 def one_thread() -> None:
     """Two tests side by side must not fight for cores, and sums must not depend on the number of threads."""
     torch.set_num_threads(1)
-    torch._C._jit_set_profiling_executor(False)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +96,8 @@ def test_a_job_from_files_to_files(
     table = _shots(folder)
     n = 5
     shapes = {
-        "xy": (n, 2), "quaternion": (n, 4), "impulse": (n, 3), "positions": (n, N_ATOMS, 3), "velocities": (n, N_ATOMS, 3),
+        "xy": (n, 2), "quaternion": (n, 4), "impulse": (n, 3),
+        "positions": (n, N_ATOMS, 3), "velocities": (n, N_ATOMS, 3),
         "numbers": (N_ATOMS,), "cell": (3, 3), "pbc": (3,), "n_slab": (), "layer": (N_SLAB,), "dimers": (2, 2),
         "surface_z": (), "path_offsets": (n + 1,), "event_offsets": (n + 1,),
     }  # fmt: skip
@@ -128,7 +132,9 @@ def test_a_job_from_files_to_files(
     np.testing.assert_array_equal(paths["offsets"], [0, 4, 8, 12, 16, 20])
     assert paths["positions"].shape == (20, N_ATOMS, 3) and paths["positions"].dtype == np.float32
     np.testing.assert_allclose(paths["positions"][3], table["positions"][0], atol=1e-5)
-    assert (folder / files.PROGRESS).is_file()
+    progress = json.loads((folder / files.PROGRESS).read_text())
+    assert (progress["done"], progress["total"], progress["eta_s"]) == (5, 5, 0.0)
+    assert progress["steps"] == 150 and progress["steps_per_s"] > 0
 
 
 def test_the_fixed_layer_does_not_move(folder: Path, slab: Atoms) -> None:
@@ -232,6 +238,23 @@ def test_an_elastic_wall_sends_every_molecule_back(folder: Path, monkeypatch: py
     assert (np.abs(table["drift"]) < 0.5).all()
     paths = unpack((folder / files.TRAJECTORIES).read_bytes())
     np.testing.assert_array_equal(paths["shot"], range(5))
+
+
+def test_a_signal_ends_the_run_and_the_finished_part_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(Wall):
+        calls = 0
+
+        def __call__(self, positions: torch.Tensor) -> Energies:
+            self.calls += 1
+            if self.calls == 45:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().__call__(positions)
+
+    monkeypatch.setattr(shoot, "MaceEvaluator", Killed)
+    result = shoot.run(_job(), folder)
+    assert result.status == "terminated" and result.detail.startswith("2 of 5 shots")
+    np.testing.assert_array_equal(_shots(folder)["shot"], [0, 1])
+    assert result.numbers["steps"] == 86  # two whole shots, and thirteen steps of two others
 
 
 def test_trajectories_of_other_outcomes_are_not_kept(folder: Path) -> None:

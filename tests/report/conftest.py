@@ -10,6 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 
+from aiida_mlgun.report.figures import plate
 from aiida_mlgun.report.inputs import Cost, Curation, Ensemble, Forgetting, Report, Stage
 from aiida_mlgun.science.slabs import analyse
 
@@ -34,7 +35,20 @@ ORDER = [
 ]
 UNPRODUCTIVE = {"explosion", "backbone_broken", "h_abstraction", "intact", "undecided"}
 PRODUCTIVE = {name.split(" ")[0]: name not in UNPRODUCTIVE for name in ORDER}
-SHARES = {"on_top CC0": 0.52, "bridge CC0": 0.14, "precursor": 0.06, "intact": 0.2, "h_abstraction": 0.04, "sublayer": 0.04}
+SHARES = {
+    "on_top CC0": 0.52,
+    "bridge CC0": 0.14,
+    "precursor": 0.06,
+    "intact": 0.2,
+    "h_abstraction": 0.04,
+    "sublayer": 0.04,
+}
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few pixels: nobody looks at these pictures."""
+    monkeypatch.setattr(plate, "DPI", 50)
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +141,7 @@ def _place(name: str, dimer: Any, along: Any, facts: Any, rng: Any) -> tuple[Any
 
 @pytest.fixture(scope="session")
 def make_ensemble(make_arrays: Callable[..., dict[str, Any]]) -> Callable[..., Ensemble]:
-    """``make_ensemble(n, …)``, or ``make_ensemble(arrays={…})`` with what is to be put in their place (None: left out)."""
+    """``make_ensemble(n, …)``; ``arrays`` are put in place of the made-up ones (None: left out)."""
 
     def make(
         n: int = 40, outcomes: list[str] | None = None, arrays: dict[str, Any] | None = None, **kwargs: Any
@@ -177,7 +191,9 @@ def curations() -> list[Curation]:
         {"filter": "above_force", "dropped": 4, "frames": []},
         {"filter": "keep_every", "dropped": 120, "frames": []},
     ]
-    first = Curation("Si(001) + C2Hx, GFN1-xTB", 730, 3, steps, {"train": 450, "validation": 51, "test": 50}, {"gun": 551})
+    first = Curation(
+        "Si(001) + C2Hx, GFN1-xTB", 730, 3, steps, {"train": 450, "validation": 51, "test": 50}, {"gun": 551}
+    )
     calm = [{"filter": name, "dropped": 0, "frames": []} for name in ("without_labels", "duplicates")]
     second = Curation("broad", 235, 8, calm, {"train": 205, "validation": 22, "test": 0}, {"bulk": 51, "molecule": 176})
     return [first, second]
@@ -191,8 +207,12 @@ def report(make_ensemble: Callable[..., Ensemble], stages: list[Stage], curation
         subtitle="MACE, fine-tuned in two stages; 48 shots at 300 K",
         curations=curations,
         stages=stages,
-        forgetting=Forgetting(["broad", "target"], ["broad", "target"], [[0.08, 0.4], [0.21, 0.03]], [[0.004, None], [0.01, 0.002]]),
-        ensemble=make_ensemble(48, highlight="on_top CC0", reference={"on_top CC0": 0.6, "intact": 0.4}, reference_name="10 DFT shots"),
+        forgetting=Forgetting(
+            ["broad", "target"], ["broad", "target"], [[0.08, 0.4], [0.21, 0.03]], [[0.004, None], [0.01, 0.002]]
+        ),
+        ensemble=make_ensemble(
+            48, highlight="on_top CC0", reference={"on_top CC0": 0.6, "intact": 0.4}, reference_name="10 DFT shots"
+        ),
         costs=Cost(
             [
                 {"what": "training", "jobs": 2, "wall_hours": 0.31, "device": "1 CPU core", "note": "2 stages"},

@@ -1,5 +1,138 @@
+"""A whole report: what is on the page, that it needs nothing else, and that it survives every edge."""
+
 from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
-from aiida_mlgun.report.page import write
-def test_writes(report, tmp_path):
-    assert write(report, Path("/tmp/helperc/out")).exists()
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from aiida_mlgun.report.inputs import Curation, Ensemble, Forgetting, Report, Stage
+from aiida_mlgun.report.page import draw, write
+
+MakeEnsemble = Callable[..., Ensemble]
+ALL = {"outcomes", "structures", "sampling", "convergence", "timeline", "energy", "training", "curation"}
+VOID = {"meta", "img", "br", "link"}
+
+
+class _Tags(HTMLParser):
+    """Checks that tags close in order and collects what could reach outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        assert tag != "script"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def _read(page: Path) -> str:
+    content = page.read_text(encoding="utf-8")
+    tags = _Tags()
+    tags.feed(content)
+    assert not tags.open
+    assert all(link.startswith("data:image/png;base64,") for link in tags.links)
+    return content
+
+
+def test_everything_is_on_the_page(report: Report, tmp_path: Path) -> None:
+    page = write(report, tmp_path / "new")
+    assert page == tmp_path / "new" / "report.html"
+    content = _read(page)
+    assert {path.stem for path in (tmp_path / "new" / "figures").glob("*.png")} == ALL
+    assert {name for name in ALL if f'<figure id="{name}">' in content} == ALL
+    for words in ("C₂H₂ binds in", "on-top CC0", "GFN1-xTB", "What is remembered", "WorkChain 8d1f", "--shots 48"):
+        assert words in content
+    assert "http" not in re.sub(r"base64,[^\"]*", "", content)
+
+
+def test_text_is_escaped(tmp_path: Path) -> None:
+    report = Report("<b>x</b>", "a & b", provenance=[("<i>", "<script>")], commands=["a < b && c"])
+    content = _read(write(report, tmp_path))
+    assert "<b>x" not in content and "a &lt; b &amp;&amp; c" in content
+
+
+def test_an_empty_report_is_a_page(tmp_path: Path) -> None:
+    content = _read(write(Report("Nothing yet", ""), tmp_path))
+    assert "There is nothing to report yet." in content
+    assert "<figure" not in content and "<table" not in content
+
+
+def test_equal_input_gives_equal_files(make_ensemble: MakeEnsemble, tmp_path: Path) -> None:
+    pages = [write(Report("t", "", ensemble=make_ensemble(4)), tmp_path / name) for name in "ab"]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_matplotlib_is_left_as_it_was(make_ensemble: MakeEnsemble) -> None:
+    before = dict(mpl.rcParams)
+    assert list(draw(Report("t", "", ensemble=make_ensemble(3))))
+    assert dict(mpl.rcParams) == before
+
+
+NAN = np.full(6, np.nan)
+EDGES: dict[str, dict[str, Any]] = {
+    "one shot": {"n": 1},
+    "two shots": {"n": 2},
+    "all the same": {"outcomes": ["on_top CC0"] * 6},
+    "nothing binds": {"outcomes": ["intact"] * 6},
+    "only undecided": {"outcomes": ["undecided"] * 6},
+    "only explosions": {"outcomes": ["explosion"] * 6},
+    "no times": {"n": 6, "arrays": {"contact_fs": NAN, "bond_fs": NAN, "end_fs": NAN}},
+    "no contact": {"n": 6, "arrays": {"contact_fs": NAN, "bond_fs": NAN}},
+    "no energies": {"n": 6, "arrays": {"drift": NAN, "energy_max_dev": NAN}},
+    "no drift at all": {"n": 6, "arrays": {"drift": np.zeros(6), "energy_max_dev": np.zeros(6)}},
+    "ended at once": {"n": 6, "arrays": {"contact_fs": NAN, "bond_fs": NAN, "end_fs": np.zeros(6)}},
+    "many, none touched": {"n": 70, "arrays": {"contact_fs": np.full(70, np.nan), "bond_fs": np.full(70, np.nan)}},
+    "no layers": {"n": 6, "arrays": {"layer": None, "dimers": None, "surface_z": None, "pbc": None}},
+    "no dimers": {"n": 6, "arrays": {"dimers": np.empty((0, 2), dtype=int)}},
+    "no path": {"n": 6, "arrays": {"path": np.empty((0, 5)), "path_offsets": np.zeros(7, dtype=int)}},
+    "no geometry": {"n": 6, "arrays": dict.fromkeys(("positions", "numbers", "n_slab", "cell", "path"))},
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_edges(edge: str, make_ensemble: MakeEnsemble, tmp_path: Path) -> None:
+    content = _read(write(Report("t", "", ensemble=make_ensemble(**EDGES[edge])), tmp_path))
+    assert '<figure id="outcomes">' in content
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", content).lower().split("<body>")[1]
+
+
+def test_atoms_that_flew_apart(make_ensemble: MakeEnsemble, tmp_path: Path) -> None:
+    one = make_ensemble(outcomes=["explosion", "explosion"])
+    positions = one.arrays["positions"].copy()
+    positions[0, -4:] *= 1e6
+    positions[1, -4:] = np.nan
+    content = _read(
+        write(Report("t", "", ensemble=replace(one, arrays={**one.arrays, "positions": positions})), tmp_path)
+    )
+    assert '<figure id="structures">' in content
+
+
+def test_an_oblique_cell(make_ensemble: MakeEnsemble, tmp_path: Path) -> None:
+    cell = np.array([[7.7, 0, 0], [3.9, 6.7, 0], [0, 0, 40]])
+    content = _read(write(Report("t", "", ensemble=make_ensemble(5, arrays={"cell": cell})), tmp_path))
+    assert '<figure id="sampling">' in content
+
+
+def test_stages_and_curations_at_their_edges(stages: list[Stage], tmp_path: Path) -> None:
+    first = {name: column[:1] for name, column in stages[0].history.items()}
+    unknown = {"epoch": [0, 1], "rmse_energy": [None, None], "rmse_forces": [0.1, None]}
+    odd = [replace(stages[0], history=first), Stage("b", "", unknown, {}), Stage("c", "", {}, {"test": {}})]
+    empty = [Curation("none", 0, 0, [], {}, {}), Curation("only atoms", 3, 3, [], {"train": 0}, {})]
+    forgetting = Forgetting(["a"], ["x", "y"], [[None, 0.0]], [[None, None]])
+    content = _read(write(Report("t", "", stages=odd, curations=empty, forgetting=forgetting), tmp_path))
+    assert '<figure id="training">' in content
+    assert '<figure id="curation">' not in content

@@ -2,27 +2,29 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
+from scipy.stats import chi2, norm
 
 from aiida_mlgun.contract.errors import RefusedError
-from aiida_mlgun.science.statistics import cluster_bootstrap, convergence, outcome_table, sticking
+from aiida_mlgun.science.statistics import cluster_bootstrap, convergence, never_seen, outcome_table, sticking
 
 MODES = ("on_top", "bridge", "intact", "never")
 OUTCOMES = ["on_top"] * 60 + ["bridge"] * 30 + ["intact"] * 10
 
 
-def test_goodman_intervals_agree_with_statsmodels() -> None:
-    rows = outcome_table(OUTCOMES, MODES)
-    reference = multinomial_proportions_confint([60, 30, 10, 0], 0.05, method="goodman")
-    for row, (low, high) in zip(rows[:3], reference, strict=False):
-        assert (row.low, row.high) == pytest.approx((low, high))
-    assert [(row.mode, row.n, row.p) for row in rows[:2]] == [("on_top", 60, 0.6), ("bridge", 30, 0.3)]
+def test_goodman_intervals_follow_their_closed_form() -> None:
+    a = chi2.isf(0.05 / 4, 1)
+    for row, n in zip(outcome_table(OUTCOMES, MODES), (60, 30, 10, 0), strict=True):
+        half = np.sqrt(a * (a + 4 * n * (100 - n) / 100))
+        low, high = (a + 2 * n - half) / (2 * (100 + a)), (a + 2 * n + half) / (2 * (100 + a))
+        assert (row.low, row.high) == pytest.approx((low, high), abs=1e-12)
+        assert (row.n, row.p) == (n, n / 100)
 
 
 def test_what_was_never_seen_has_the_exact_upper_bound() -> None:
-    never = outcome_table(OUTCOMES, MODES)[3]
-    assert (never.n, never.p, never.low) == (0, 0.0, 0.0)
-    assert (1 - never.high) ** 100 == pytest.approx(0.05)
+    assert (1 - never_seen(100)) ** 100 == pytest.approx(0.05)
+    assert never_seen(100) < outcome_table(OUTCOMES, MODES)[3].high
+    with pytest.raises(RefusedError, match="no shots"):
+        never_seen(0)
 
 
 def test_unknown_outcomes_are_added_at_the_end() -> None:
@@ -43,8 +45,11 @@ def test_intervals_cover_all_shares_at_once() -> None:
 @pytest.mark.parametrize(("bound", "n"), [(0, 20), (13, 20), (20, 20)])
 def test_sticking_is_wilsons_interval(bound: int, n: int) -> None:
     p, low, high = sticking(bound, n)
+    z = norm.isf(0.025)
+    for edge in (low, high):  # the edges solve (p - edge)^2 = z^2 edge (1 - edge) / n
+        assert (p - edge) ** 2 == pytest.approx(z * z * edge * (1 - edge) / n, abs=1e-12)
     assert p == bound / n
-    assert (low, high) == pytest.approx(proportion_confint(bound, n, method="wilson"), abs=1e-12)
+    assert 0 <= low <= p <= high <= 1
 
 
 def test_bootstrap_of_identical_clusters_has_no_scatter() -> None:

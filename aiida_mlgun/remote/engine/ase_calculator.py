@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +21,10 @@ class PartCalculator(Calculator):
     :param positions: (n, 3), Å, of all atoms; ``moving``: (n,) bool.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012  ASE's own way
 
     def __init__(self, evaluate: Evaluator, positions: Any, moving: Any, device: torch.device) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._evaluate, self._device = evaluate, device
         self._moving, self._positions = np.asarray(moving, dtype=bool), np.array(positions, dtype=np.float64)
 
@@ -35,7 +35,8 @@ class PartCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         """See :class:`ase.calculators.calculator.Calculator`."""
-        super().calculate(atoms, properties, system_changes)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        assert self.atoms is not None
         self._positions[self._moving] = self.atoms.positions
         x = torch.as_tensor(self._positions, device=self._device)[None]
         energies, forces = self._evaluate(x)

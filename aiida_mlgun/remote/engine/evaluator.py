@@ -79,7 +79,9 @@ class MaceEvaluator:
             "edge_index": edges.index,
             "shifts": edges.shifts,
         }
-        out = self.model(graph, training=False, compute_force=True)
+        # on a CPU, TorchScript's optimiser gains nothing and makes a process's first call differ in its last digits
+        with torch.jit.optimized_execution(self.device.type != "cpu"):  # type: ignore[attr-defined]
+            out = self.model(graph, training=False, compute_force=True)
         energies = out["interaction_energy"].detach().double() + self._isolated
         forces = out["forces"].detach().double().reshape(rows, self.n_atoms, 3)
         return energies.masked_fill(~within_reach(positions), torch.nan), forces

@@ -44,19 +44,22 @@ def fly(
 ) -> Flown:
     """Fly all ``launches`` (velocity Verlet, NVE) until each watcher says so or ``max_steps`` is reached.
 
-    Work goes in segments of ``check_every`` steps.  At a segment's edge ``stop`` is asked, each shot is looked at,
-    those that are over are handed to ``land``, ``report(landed, steps)`` is called, and free places are filled.  If the
-    device runs out of memory, the segment is done again with half as many shots; the others wait, their state kept.
+    Work goes in segments of ``check_every`` steps.  At a segment's end each shot is looked at, those that are over are
+    handed to ``land``, ``report(landed, steps)`` is called, and free places are filled.  ``stop`` is asked before each
+    step; unfinished shots are then left to a later run.  If the device runs out of memory, the segment is done again
+    with half as many shots; the others wait, their state kept.
 
     :param launches: asked for one after the other, as places become free.
     :raises RunFailedError: ``out_of_memory`` when not even one shot fits.
     """
     batch = _Batch(launches, evaluate, body, dynamics, keep_frames)
-    stopped, landed, steps = None, 0, 0
-    while batch.busy and (stopped := stop()) is None:
+    stopped: str | None = None
+    landed = steps = 0
+    while batch.busy and stopped is None:
         try:
             batch.fill()
-            steps += batch.advance()
+            flown, stopped = batch.advance(stop)
+            steps += flown
         except torch.OutOfMemoryError as error:
             batch.halve(error)
         while batch.over:
@@ -105,19 +108,21 @@ class _Batch:
         self._add([Flight(launch, d.timestep_fs, d.max_steps, self.keep_frames) for launch in new], state)
         self._look([0] * len(new), first)
 
-    def advance(self) -> int:
-        """Go on to the next look; returns the steps done by all shots."""
+    def advance(self, stop: Callable[[], str | None]) -> tuple[int, str | None]:
+        """Go on to the next look, or until ``stop`` has a reason; the steps done by all shots, and the reason."""
         if self.state is None or not self.flights:
-            return 0
+            return 0, None
         left = [flight.left for flight in self.flights]
         n = min(self.dynamics.check_every, max(left))
         state = self.state
         for k in range(n):
+            if (reason := stop()) is not None:
+                return sum(min(k, steps) for steps in left), reason
             state = nve_step(self.evaluate, state, self.body, self._timestep(left, k))
         self.state = state
         done = [min(n, steps) for steps in left]
         self._look(done)
-        return sum(done)
+        return sum(done), None
 
     def halve(self, error: torch.OutOfMemoryError) -> None:
         """Half as many places; whoever has none any more is parked."""

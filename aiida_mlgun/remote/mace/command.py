@@ -11,7 +11,8 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def run(argv: list[str], on_epoch: Callable[[int, str], None], deadline: float |
     before = torch.get_default_dtype()
     root.addHandler(watch)
     try:
-        with own_pickles_allowed():
+        with own_pickles_allowed(), _without_error_tables():
             run_train.run(args)
     except torch.OutOfMemoryError as error:
         raise RunFailedError("out_of_memory", f"batch_size {args.batch_size} does not fit.") from error
@@ -112,6 +113,17 @@ def run(argv: list[str], on_epoch: Callable[[int, str], None], deadline: float |
             if isinstance(handler, logging.FileHandler | logging.StreamHandler):
                 root.removeHandler(handler)
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def _without_error_tables() -> Iterator[None]:
+    """MACE's closing tables cost a pass over all sets; the train verb states errors itself, per stratum."""
+    table = run_train.create_error_table
+    run_train.create_error_table = lambda *args, **kwargs: "left to the train verb"
+    try:
+        yield
+    finally:
+        run_train.create_error_table = table
 
 
 def history(work: Path, seed: int) -> dict[str, list[float | None]]:

@@ -1,1 +1,1 @@
-"""One figure per file; each takes what it shows and gives a :class:`~.plate.Plate`, or None if there is nothing to see."""
+"""One figure per file; each ``plate`` takes what it shows and gives a Plate, or None if there is nothing to see."""

@@ -80,6 +80,12 @@ def scene(ensemble: Ensemble, positions: Floats, *, reach: float) -> Scene:
     return Scene(np.concatenate(numbers_drawn), places, mask)
 
 
+def connected(what: Scene, bonds: BondRule | None = None) -> Scene:
+    """Without slab atoms that have lost all their neighbours to the picture's edge."""
+    tied = {i for pair in _bonded(what, bonds or BondRule()) for i in pair}
+    return what.within(what.molecule | np.isin(np.arange(len(what.numbers)), sorted(tied)))
+
+
 def draw(axis: Axes, what: Scene, view: View, bonds: BondRule | None = None) -> None:
     """Draw ``what`` seen along the lattice frame's y (x to the right) or x (y to the right), z up, or from above."""
     across, up, depth = _AXES[view]

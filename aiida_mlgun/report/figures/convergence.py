@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from ...science.statistics import convergence, sticking
@@ -29,10 +29,13 @@ _CAPTION: Final = (
 _SETS: Final = " Right: the same shares in {k} separate sets of {size} shots each (dots) and in all shots (bars)."
 
 
-def plate(ensemble: Ensemble) -> Plate:
-    """Cumulative shares; beside them, with enough shots, those of small sets."""
+def plate(ensemble: Ensemble) -> Plate | None:
+    """Cumulative shares; beside them, with enough shots, those of small sets.  Nothing to see with a single shot."""
+    if len(ensemble) < 2:
+        return None
     order = np.argsort(np.asarray(ensemble.arrays["shot"]), kind="stable")
-    outcomes = [ensemble.outcomes[i] for i in order]
+    ends = ensemble.outcomes
+    outcomes = [ends[i] for i in order]
     rows = [row for row in shares(ensemble) if row.n]
     chosen = sorted(rows, key=lambda row: -row.n)[:_MOST_LINES]
     names = [row.mode for row in rows if row in chosen]
@@ -45,27 +48,30 @@ def plate(ensemble: Ensemble) -> Plate:
         axis = axes[0]
         course = convergence(outcomes, names)
         _binding(axis, ensemble.bound[order])
-        ends = {row.mode: row for row in rows}
+        final = {row.mode: row for row in rows}
         for i, name in enumerate(names):
             y = 100 * course.p[:, course.modes.index(name)]
-            axis.plot(course.n, y, color=palette[name], label=label(name), marker="o" if len(y) == 1 else "", zorder=3)
-            x = _place(course.n[-1], i)
-            axis.vlines(x, 100 * ends[name].low, 100 * ends[name].high, color=palette[name], lw=2.4)
+            axis.plot(course.n, y, color=palette[name], label=label(name), zorder=3)
+            x = _place(int(course.n[-1]), i)
+            axis.vlines(x, 100 * final[name].low, 100 * final[name].high, color=palette[name], lw=2.4)
         axis.axvline(course.n[-1], color=GREY, lw=0.8, ls=":")
         if course.n[-1] > _LINEAR_UP_TO:
             axis.set_xscale("log")
-        axis.set_xlim(0.9 if len(outcomes) > 1 else 0.5, _place(course.n[-1], len(names)))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x <= len(outcomes) else ""))
-        axis.xaxis.set_minor_formatter(NullFormatter())
-        if len(outcomes) <= 10:
-            axis.set_xticks(range(1, len(outcomes) + 1))
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlim(0.9, _place(int(course.n[-1]), len(names)))
+        ticks = axis.get_xticks()
+        axis.set_xticks([t for t in ticks if 1 <= t <= len(outcomes)])
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.set_ylim(-2, 102)
         axis.set_xlabel("number of shots")
         axis.set_ylabel("share of shots / %")
         axis.grid(axis="y")
         if wide:
             _small_sets(axes[1], outcomes, names, palette)
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=len(names) + 1 if len(names) <= 5 else 4)
+        in_one_row = len(names) + 1 if len(names) <= 5 else 4
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=in_one_row)
     what = "each outcome" if len(chosen) == len(rows) else f"the {len(chosen)} most frequent outcomes"
     caption = _CAPTION.format(what=what, n=len(ensemble))
     if wide:
@@ -83,7 +89,7 @@ def _binding(axis: Axes, bound: NDArray[np.bool_]) -> None:
     n = np.arange(1, len(bound) + 1)
     course = 100 * np.array([sticking(int(k), int(i)) for k, i in zip(np.cumsum(bound), n, strict=True)])
     axis.fill_between(n, course[:, 1], course[:, 2], color=GREY, alpha=0.22, lw=0, zorder=1)
-    axis.plot(n, course[:, 0], color=INK, lw=2.0, label="all that bind", marker="o" if len(n) == 1 else "", zorder=2)
+    axis.plot(n, course[:, 0], color=INK, lw=2.0, label="all that bind", zorder=2)
 
 
 def _small_sets(axis: Axes, outcomes: list[str], names: list[str], palette: dict[str, str]) -> None:
@@ -94,9 +100,8 @@ def _small_sets(axis: Axes, outcomes: list[str], names: list[str], palette: dict
         values, index, times = np.unique(p, return_inverse=True, return_counts=True)
         rank = np.array([np.count_nonzero(index[:i] == index[i]) for i in range(k)])
         spread = np.minimum(0.11, 0.7 / max(1, int(times.max())))
-        axis.plot(
-            x + spread * (rank - (times[index] - 1) / 2), values[index], "o", ms=4, mew=0, color=palette[name], alpha=0.75
-        )
+        aside = spread * (rank - (times[index] - 1) / 2)
+        axis.plot(x + aside, values[index], "o", ms=4, mew=0, color=palette[name], alpha=0.75)
         whole = 100 * np.mean(np.array(outcomes) == name)
         axis.hlines(whole, x - 0.38, x + 0.38, color=INK, lw=2)
     axis.set_xticks(range(len(names)), [label(name) for name in names], rotation=35, ha="right", rotation_mode="anchor")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -15,7 +15,7 @@ from .plate import GREEN, INK, PRODUCTIVE, UNPRODUCTIVE, YELLOW, Plate, sheet, s
 
 _CAPTION: Final = (
     "Share of shots that ended in each outcome ({shots}). Lines: 95 % confidence intervals that hold for all outcomes"
-    " together (Goodman 1965); an outcome that was never seen has only an upper bound (dotted). Filled bars bind the"
+    " together (Goodman 1965); an outcome that was never seen has only an upper end (dotted). Filled bars bind the"
     " molecule to the surface, hatched bars do not."
 )
 
@@ -34,7 +34,13 @@ def plate(ensemble: Ensemble) -> Plate:
                 axis.axhspan(y - 0.46, y + 0.46, color=YELLOW, alpha=0.45, lw=0, zorder=0)
             face, hatch = (PRODUCTIVE, "") if good else ("white", "////")
             edge = PRODUCTIVE if good else UNPRODUCTIVE
-            bar = {"height": thick, "facecolor": face, "edgecolor": edge, "hatch": hatch, "linewidth": 1.0}
+            bar: dict[str, Any] = {
+                "height": thick,
+                "facecolor": face,
+                "edgecolor": edge,
+                "hatch": hatch,
+                "linewidth": 1.0,
+            }
             axis.barh(y - shift, 100 * row.p, zorder=2, **bar)
             line = "-" if row.n else ":"
             axis.hlines(y - shift, 100 * row.low, 100 * row.high, color=INK, lw=1.3, ls=line, zorder=3)

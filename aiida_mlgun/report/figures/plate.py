@@ -94,7 +94,8 @@ def style() -> Iterator[None]:
     """The shared look, within ``with``."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        parameters: Any = mpl.rcParams
+        parameters.update(_STYLE)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -50,7 +51,8 @@ def plate(ensemble: Ensemble, group: int = 0) -> Plate | None:
     name = ensemble.groups[group] if group < len(ensemble.groups) else f"group {group}"
     slab = _slab(ensemble)
     with style():
-        figure, (left, right) = sheet(1, 2, height=4.6)
+        figure, (left, right) = sheet(1, 2, height=4.7)
+        figure.set_layout_engine("compressed")
         _map(figure, left, heights, lateral)
         _ends(right, ensemble, _last(path, mine, offsets), lateral)
         for axis in (left, right):
@@ -59,7 +61,7 @@ def plate(ensemble: Ensemble, group: int = 0) -> Plate | None:
         left.set_title(f"lowest passage of {name}")
         right.set_title(f"end of each shot ({name})")
         handles, names = right.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=4)
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names) if len(names) <= 6 else 4)
     visited = f"{100 * np.isfinite(heights).mean():.0f} %"
     caption = _CAPTION.format(
         group=name,
@@ -91,13 +93,13 @@ def _map(figure: Figure, axis: Axes, heights: Floats, lateral: Floats) -> None:
         mesh, ax=axis, extend="max" if high > top else "neither", location="left", shrink=0.86, aspect=28, pad=0.02
     )
     bar.set_label("lowest height above the surface plane / Å")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _last(path: Floats, mine: Any, offsets: Any) -> Floats:
     """(n_shots, 3), the last point of each shot, NaN where it has none."""
     ends = np.full((len(offsets) - 1, 3), np.nan)
-    for i, (first, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for i, (first, stop) in enumerate(pairwise(offsets.tolist())):
         rows = np.flatnonzero(mine[first:stop])
         if len(rows):
             ends[i] = path[first + rows[-1], 2:5]
@@ -114,9 +116,9 @@ def _ends(axis: Axes, ensemble: Ensemble, ends: Floats, lateral: Floats) -> None
         if not rows.any():
             continue
         good = ensemble.is_productive(name)
-        look = {"marker": "o", "ec": "white", "lw": 0.6} if good else {"marker": "x", "lw": 1.4}
-        size = 34 if len(ensemble) < 300 else 12
-        axis.scatter(*flat[rows].T, s=size, color=palette[name], label=label(name), zorder=5, **look)  # type: ignore[arg-type]
+        look: dict[str, Any] = {"marker": "o", "ec": "white", "lw": 0.6} if good else {"marker": "x", "lw": 1.4}
+        look |= {"s": 34 if len(ensemble) < 300 else 12, "color": palette[name], "label": label(name), "zorder": 5}
+        axis.scatter(flat[rows, 0], flat[rows, 1], **look)
 
 
 def _slab(ensemble: Ensemble) -> Floats | None:
@@ -133,13 +135,13 @@ def _draw_slab(axis: Axes, ensemble: Ensemble, slab: Floats | None, lateral: Flo
         return
     numbers = np.asarray(ensemble.arrays["numbers"])[: len(slab)]
     layer = np.asarray(ensemble.arrays["layer"]) if ensemble.has("layer") else np.zeros(len(slab), dtype=int)
-    dimers = np.asarray(ensemble.arrays["dimers"], dtype=np.int64).reshape(-1, 2) if ensemble.has("dimers") else []
+    dimers = np.asarray(ensemble.arrays["dimers"] if ensemble.has("dimers") else [], dtype=np.int64).reshape(-1, 2)
     inverse = np.linalg.inv(lateral)
 
     def copies(point: Floats) -> Floats:
         base = point @ inverse
         base = base - np.floor(base)
-        near = [base + [i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        near = [base + np.array([i, j]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
         return np.array([f for f in near if (f > -0.06).all() and (f < 1.06).all()]) @ lateral
 
     for i, j in dimers:
@@ -152,14 +154,14 @@ def _draw_slab(axis: Axes, ensemble: Ensemble, slab: Floats | None, lateral: Flo
         radius, width = (0.42, 1.5) if layer[i] == 0 else (0.22, 0.9)
         edge = INK if layer[i] == 0 else GREY
         for at in copies(slab[i, :2]):
-            fill = (*element_colour(int(numbers[i])), 0.9)
+            fill = element_colour(int(numbers[i]))
             axis.add_patch(Circle((at[0], at[1]), radius, fc=fill, ec=edge, lw=width, zorder=3.2))
 
 
 def _frame(axis: Axes, lateral: Floats) -> None:
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ lateral
     axis.add_patch(Polygon(corners, fc="none", ec=INK, lw=1.0, ls="--", zorder=4))
-    margin = 0.06 * float(np.ptp(corners, axis=0).max())
+    margin = 0.085 * float(np.ptp(corners, axis=0).max())
     axis.set_xlim(corners[:, 0].min() - margin, corners[:, 0].max() + margin)
     axis.set_ylim(corners[:, 1].min() - margin, corners[:, 1].max() + margin)
     axis.set_aspect("equal")

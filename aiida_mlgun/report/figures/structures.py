@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ..inputs import Ensemble
 from ..words import label
-from .atoms import Floats, Scene, View, draw, scene
+from .atoms import Floats, Scene, View, connected, draw, scene
 from .plate import GREY, INK, PRODUCTIVE, UNPRODUCTIVE, Plate, sheet, style
 
 _PER_ROW: Final = 4
@@ -116,8 +116,8 @@ def _pair(side: Axes, top: Axes, one: _Example, above: float) -> None:
     across, depth = (0, 1) if one.view == "along y" else (1, 0)
     wide = (from_centre < _HALF_WIDTH - _MARGIN).all(axis=1) | molecule
     near = (from_centre[:, depth] < _HALF_DEPTH) | molecule
-    draw(side, one.scene.within(wide & near & (z > 0.5 * _MARGIN - _BELOW)), one.view)
-    draw(top, one.scene.within(wide & (z > -_BELOW_FROM_TOP)), "above")
+    draw(side, connected(one.scene.within(wide & near & (z > 0.5 * _MARGIN - _BELOW))), one.view)
+    draw(top, connected(one.scene.within(wide & (z > -_BELOW_FROM_TOP))), "above")
     x, y = float(one.centre[0]), float(one.centre[1])
     middle = float(one.centre[across])
     side.set_xlim(middle - _HALF_WIDTH, middle + _HALF_WIDTH)

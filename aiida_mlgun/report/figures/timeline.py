@@ -18,8 +18,8 @@ _TOUCHED: Final = "#A9B4BD"
 _BARS: Final = (
     "One bar per shot, by outcome and then by length: flight until the first contact with the surface (pale), from"
     " contact to the first bond (grey), from the first bond to the end (coloured by outcome); dots mark contact,"
-    " bars the first bond. Contact: two atoms of molecule and slab closer than 2 × the sum of covalent radii. Times from"
-    " the start of the shot, in ps; they are known to within the interval between two looks."
+    " bars the first bond. Contact: two atoms of molecule and slab closer than 2 × the sum of covalent radii. Times"
+    " from the start of the shot, in ps; they are known to within the interval between two looks."
 )
 _HISTOGRAMS: Final = (
     "Distribution of the time of first contact, of the time from contact to the first bond, and of the shot's length,"
@@ -73,7 +73,7 @@ def _bars(ensemble: Ensemble) -> Plate:
                 size=8.5,
             )
         axis.set_ylim(len(rows) - 0.4, -0.6)
-        axis.set_xlim(0, float(end[rows].max()) * 1.03)
+        axis.set_xlim(0, max(1.03 * float(end[rows].max()), 1e-3))
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
         axis.grid(axis="x")
@@ -109,7 +109,7 @@ def _histogram(axis: Axes, values: Any, bound: Any) -> None:
         axis.set_yticks([])
         return
     top = max(float(known.max()), 1e-3)
-    edges = np.linspace(min(0.0, float(known.min())), top * 1.0001, 26)
+    edges = np.linspace(min(0.0, float(known.min())), top * 1.0001, 26).tolist()
     looks: tuple[dict[str, Any], ...] = (
         {"color": PRODUCTIVE, "alpha": 0.75},
         {"fc": "none", "ec": UNPRODUCTIVE, "hatch": "////", "histtype": "stepfilled", "lw": 1.2},

@@ -37,7 +37,8 @@ def plate(stages: Sequence[Stage]) -> Plate | None:
                 if column == 0:
                     axis.set_ylabel(what)
                 axis.grid(which="both", axis="y")
-            axes[column].set_title(f"{column + 1}  {stage.name}" + (f"\n{stage.level}" if stage.level else ""), size=9.5)
+            level = f"\n{stage.level}" if stage.level else ""
+            axes[column].set_title(f"{column + 1}  {stage.name}{level}", size=9.5)
             axes[len(drawn) + column].set_xlabel("epoch")
             axes[len(drawn) + column].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         for row in range(2):
@@ -61,9 +62,8 @@ def _curve(axis: Axes, points: list[tuple[float, float]], colour: str, marker: s
     x, y = zip(*points, strict=True)
     few = len(points) <= 30
     axis.plot(x, y, color=colour, marker=marker if few else "", ms=3.5)
-    axis.annotate(
-        f"{y[-1]:.3g}", (x[-1], y[-1]), (-2, 7), textcoords="offset points", ha="right", size=9, color=colour, weight="bold"
-    )
+    look: dict[str, Any] = {"ha": "right", "size": 9, "color": colour, "weight": "bold"}
+    axis.annotate(f"{y[-1]:.3g}", (x[-1], y[-1]), (-2, 7), textcoords="offset points", **look)
     if len(points) == 1:
         axis.set_xlim(x[0] - 1, x[0] + 1)
 
@@ -75,6 +75,7 @@ def _scale(axis: Axes, curves: list[list[tuple[float, float]]]) -> None:
     low, high = min(values) / 1.25, max(values) * 1.45
     axis.set_ylim(low, high)
     decades = math.log10(high / low)
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 2.0, 5.0)))
+    subs = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0) if decades > 0.7 else tuple(range(1, 10))
+    axis.yaxis.set_major_locator(LogLocator(subs=subs))
     axis.yaxis.set_major_formatter(LogFormatter(minor_thresholds=(9, 9)))
     axis.yaxis.set_minor_formatter(NullFormatter())

@@ -163,19 +163,19 @@ def test_frames_are_kept_when_asked() -> None:
     assert bare.frames.shape == (0, 3, 3) and bare.frame_times.shape == (0,)
 
 
-def test_the_run_stops_at_the_edge_of_a_segment() -> None:
-    edges = iter([None, None, "wall_time"])
+def test_the_run_stops_before_the_next_step() -> None:
+    answers = iter([None] * 25 + ["wall_time"])
     reports: list[tuple[int, int]] = []
     landed, flown = _fly(
         _launches([5.0, 10.0, 50.0]),
         free,
         _dynamics(),
-        stop=lambda: next(edges),
+        stop=lambda: next(answers),
         report=lambda *said: reports.append(said),
     )
     assert flown.stopped == "wall_time"
     assert [shot.shot for shot in landed] == [10, 11]
-    assert reports == [(1, 30), (2, 50)] and flown.steps == 50
+    assert reports == [(1, 30), (2, 50), (2, 55)] and flown.steps == 55
 
 
 def test_memory_is_shared_out() -> None:
