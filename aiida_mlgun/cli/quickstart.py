@@ -82,7 +82,9 @@ def _run(recipe: dict[str, Any], code: orm.AbstractCode, versions: orm.Dict) -> 
     model = ModelData.from_folder(assets.shipped_models()[recipe["model"]])
     model.label = model.name
     chain = WorkflowFactory("mlgun.finetune")
-    finetune = _submit(chain.get_builder_from_protocol(code, stages, once(model), "fast"), versions)
+    builder = chain.get_builder_from_protocol(code, stages, once(model), "fast")
+    builder.evaluate = orm.Dict(recipe["evaluate"])
+    finetune = _submit(builder, versions)
     _finish(finetune)
     echo.echo_report("3/4 shoot")
     chain = WorkflowFactory("mlgun.gun")

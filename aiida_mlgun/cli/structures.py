@@ -14,12 +14,12 @@ from ..contract.errors import RefusedError
 
 
 def slab_node(text: str) -> orm.StructureData:
-    """The slab from a file or a PK, periodic in all directions."""
+    """The slab from a file or a PK: periodic in x and y, along z as the file says."""
     found = _node_or_atoms(text, "slab")
     if isinstance(found, Atoms):
         if found.cell.rank < 3:
             raise RefusedError(f"{text}: a slab needs a cell of three vectors, with the vacuum along z.")
-        found.pbc = True
+        found.pbc = (True, True, bool(found.pbc[2]))
         return orm.StructureData(ase=found)
     return found
 

@@ -154,6 +154,13 @@ class Ensemble:
             return False
         raise RefusedError(f"the outcome {outcome!r} is in no catalogue: say whether it is binding.")
 
+    def group_name(self, index: int) -> str:
+        """The name of the path's group ``index``: from ``groups``, or from the column ``group`` if it has just one."""
+        if index < len(self.groups):
+            return self.groups[index]
+        found = sorted({str(name) for name in self.arrays["group"]} - {""}) if self.has("group") else []
+        return found[0] if index == 0 and not self.groups and len(found) == 1 else f"group {index}"
+
     def column(self, name: str) -> Floats:
         """(n_shots,), the column ``name`` as floats; NaN where the shots do not have it."""
         if name not in self.arrays:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.data import covalent_radii
+from matplotlib.figure import Figure
 
 from aiida_mlgun.report.figures import (
     convergence,
@@ -18,7 +20,7 @@ from aiida_mlgun.report.figures import (
     timeline,
     training,
 )
-from aiida_mlgun.report.figures.atoms import connected, scene
+from aiida_mlgun.report.figures.atoms import Scene, connected, draw, scene
 from aiida_mlgun.report.figures.plate import colours
 from aiida_mlgun.report.inputs import Curation, Ensemble, Stage
 
@@ -125,6 +127,16 @@ def test_a_scene_brings_the_molecule_into_the_cell_and_its_slab_with_it(make_ens
     np.testing.assert_allclose(here.positions, there.positions, atol=1e-9)
     lateral = np.abs(here.positions - here.positions[here.molecule].mean(axis=0))[:, :2]
     assert (lateral[~here.molecule] <= 5.0).all() and here.molecule.sum() == 4
+
+
+@pytest.mark.parametrize(("factor", "solid", "dashed"), [(1.1, 1, 0), (1.4, 0, 1), (1.6, 0, 0)])
+def test_bonds_are_solid_kept_ones_dashed(factor: float, solid: int, dashed: int) -> None:
+    apart = factor * float(covalent_radii[14] + covalent_radii[6])
+    pair = Scene(np.array([14, 6]), np.array([[0.0, 0, 0], [apart, 0, 0]]), np.array([False, True]))
+    axis = Figure().subplots()
+    draw(axis, pair, "along y")
+    styles = [line.get_linestyle() for line in axis.lines]
+    assert (styles.count("-"), styles.count("--")) == (2 * solid, dashed)
 
 
 def test_slab_atoms_without_neighbours_are_not_drawn(make_ensemble: MakeEnsemble) -> None:

@@ -62,6 +62,14 @@ def test_a_column_that_is_not_there_is_nan() -> None:
     assert np.isnan(_ensemble(["a", "a"], {"a": True}, ["a"]).column("drift")).all()
 
 
+def test_a_group_is_named_by_the_list_or_by_the_only_one_that_bound(make_ensemble: MakeEnsemble) -> None:
+    bound = {"group": np.array(["", "CC", "CC"])}
+    assert make_ensemble(3, arrays=bound, groups=("a", "b")).group_name(1) == "b"
+    assert make_ensemble(3, arrays=bound, groups=()).group_name(0) == "CC"
+    assert make_ensemble(3, arrays=bound, groups=()).group_name(1) == "group 1"
+    assert make_ensemble(3, groups=()).group_name(0) == "group 0"
+
+
 def test_joined_batches_are_the_shots_one_after_the_other(make_arrays: MakeArrays) -> None:
     parts = [make_arrays(3, seed=1), make_arrays(2, seed=2)]
     whole = join_batches(parts)

@@ -105,6 +105,9 @@ def draw(axis: Axes, what: Scene, view: View, bonds: BondRule | None = None) -> 
         dark = _blend((0.15, 0.17, 0.2), float(min(clear[i], clear[j])))
         for colour, width in ((dark, 4.2), (grey, 2.8)):
             axis.plot(*flat[[i, j]].T, color=colour, lw=width, zorder=z, solid_capstyle="butt")
+    for i, j in _loose(what, bonds or BondRule()):
+        z = 2.0 + min(rank[i], rank[j]) + 0.4
+        axis.plot(*flat[[i, j]].T, color=(0.15, 0.17, 0.2), lw=1.3, ls=(0, (2, 1.5)), zorder=z)
     for i in range(len(flat)):
         colour = element_colour(int(what.numbers[i]))
         z = 2.0 + rank[i] + 0.5
@@ -121,11 +124,28 @@ def element_colour(number: int) -> tuple[float, float, float]:
 
 
 def _bonded(what: Scene, rule: BondRule) -> Sequence[tuple[int, int]]:
+    near = _lengths(what) < rule.make
+    near &= ~((what.numbers[:, None] == 1) & (what.numbers[None] == 1))
+    return _pairs(near)
+
+
+def _loose(what: Scene, rule: BondRule) -> Sequence[tuple[int, int]]:
+    """Pairs of heavy atoms of molecule and slab, too far apart to make a bond, near enough to keep one."""
+    lengths = _lengths(what)
+    across = what.molecule[:, None] != what.molecule[None]
+    heavy = (what.numbers[:, None] > 1) & (what.numbers[None] > 1)
+    return _pairs((lengths >= rule.make) & (lengths < rule.break_) & across & heavy)
+
+
+def _lengths(what: Scene) -> Floats:
+    """(n, n), distances over the sum of covalent radii."""
     radii = covalent_radii[what.numbers]
     distances = np.linalg.norm(what.positions[:, None] - what.positions[None], axis=2)
-    near = distances < rule.make * (radii[:, None] + radii[None])
-    near &= ~((what.numbers[:, None] == 1) & (what.numbers[None] == 1))
-    pairs: Any = np.argwhere(np.triu(near, 1)).tolist()
+    return np.asarray(distances / (radii[:, None] + radii[None]))
+
+
+def _pairs(table: NDArray[np.bool_]) -> Sequence[tuple[int, int]]:
+    pairs: Any = np.argwhere(np.triu(table, 1)).tolist()
     return [(int(i), int(j)) for i, j in pairs]
 
 

@@ -47,6 +47,8 @@ def plate(ensemble: Ensemble) -> Plate | None:
         if len(deviation):
             _histogram(axes[1], deviation)
             axes[1].set_xlabel("largest deviation from the start / meV atom⁻¹")
+        for axis in axes:
+            _ticks(axis)
     above, lost = int((drift > limit).sum()), len(ensemble) - len(drift)
     verdict = (
         f"Median {np.median(drift):.2g} meV/atom/ps, limit for the median {limit:g}; {count(above, 'shot')} of"
@@ -68,9 +70,14 @@ def _histogram(axis: Axes, values: Any) -> None:
     axis.set_xscale("log")
     axis.hist(10**logs, bins=np.logspace(low - 1e-9, high + 1e-9, n_bins + 1).tolist(), color=PRODUCTIVE, alpha=0.8)
     axis.axvline(float(np.median(10**logs)), color=INK, lw=1.6)
-    if high - low < 2:
-        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0e}" if x < 1e-3 or x > 1e4 else f"{x:g}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.grid(axis="y")
     axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def _ticks(axis: Axes) -> None:
+    """1, 2, 5 per decade over a short range, else decades; plain numbers while they are short."""
+    low, high = axis.get_xlim()
+    subs = (1.0, 2.0, 5.0) if high < 60 * low else (1.0,)
+    axis.xaxis.set_major_locator(LogLocator(subs=subs))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0e}" if x < 1e-3 or x > 1e4 else f"{x:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())

@@ -25,6 +25,8 @@ _POINTS_PER_BIN: Final = 3.0
 _SPAN: Final = 6.0
 #: Dark where the molecule came low; told apart by all kinds of colour vision.
 _MAP: Final = "YlGnBu_r"
+#: From so many shots on, end points are drawn small.
+_MANY: Final = 300
 _UNVISITED: Final = "#E4E4E4"
 _CAPTION: Final = (
     "Left: lowest height above the surface plane at which the centre of {group} passed, per bin of {edge:.2f} ×"
@@ -48,7 +50,7 @@ def plate(ensemble: Ensemble, group: int = 0) -> Plate | None:
     lateral = np.asarray(ensemble.arrays["cell"], dtype=np.float64)[:2, :2]
     bins, edge = _bins(lateral, len(points))
     heights = lowest_z_map(points, lateral, bins)
-    name = ensemble.groups[group] if group < len(ensemble.groups) else f"group {group}"
+    name = ensemble.group_name(group)
     slab = _slab(ensemble)
     with style():
         figure, (left, right) = sheet(1, 2, height=4.7)
@@ -117,7 +119,10 @@ def _ends(axis: Axes, ensemble: Ensemble, ends: Floats, lateral: Floats) -> None
             continue
         good = ensemble.is_productive(name)
         look: dict[str, Any] = {"marker": "o", "ec": "white", "lw": 0.6} if good else {"marker": "x", "lw": 1.4}
-        look |= {"s": 34 if len(ensemble) < 300 else 12, "color": palette[name], "label": label(name), "zorder": 5}
+        look |= {"s": 34.0, "zorder": 6 if good else 5}
+        if len(ensemble) > _MANY:
+            look |= {"s": 14.0, "lw": 0.3} if good else {"s": 5.0, "lw": 0.8, "alpha": 0.6}
+        look |= {"color": palette[name], "label": label(name)}
         axis.scatter(flat[rows, 0], flat[rows, 1], **look)
 
 

@@ -27,7 +27,8 @@ _LOWERED: Final = 3.0
 _CAPTION: Final = (
     "The final geometry of the first shot of each outcome, from the side (top; along x or y, whichever shows more of"
     " the molecule) and from above (below), all at one scale. Slab atoms farther from the eye are paler; the slab is"
-    " repeated, of the molecule one copy is drawn. Lines join atoms closer than 1.25 × the sum of their covalent radii."
+    " repeated, of the molecule one copy is drawn. Lines join atoms closer than 1.25 × the sum of their covalent radii;"
+    " dashed ones, molecule and slab closer than 1.50 ×, where a bond once made still counts."
     " A molecule that is far up is drawn lower, with the true height of its lowest atom."
 )
 
