@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida import orm
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 

@@ -140,7 +140,8 @@ def _costs(processes: list[orm.ProcessNode]) -> Cost:
     for job in jobs.values():
         results = job.outputs.results
         row = rows.setdefault(
-            results["verb"], {"what": results["verb"], "jobs": 0, "wall_hours": 0.0, "device": results["device"], "note": ""}
+            results["verb"],
+            {"what": results["verb"], "jobs": 0, "wall_hours": 0.0, "device": results["device"], "note": ""},
         )
         row["jobs"] += 1
         row["wall_hours"] += results["wall_seconds"] / 3600.0
@@ -165,7 +166,9 @@ def _provenance(
         for raw in [sets] if isinstance(sets, FramesData) else list(sets.values()):
             files = raw.base.attributes.get("source").get("files", [])
             for entry in files:
-                rows.append(("raw data", f"{entry['name']} (sha256 {entry['sha256'][:16]}), {entry['n_frames']} frames"))
+                rows.append(
+                    ("raw data", f"{entry['name']} (sha256 {entry['sha256'][:16]}), {entry['n_frames']} frames")
+                )
     jobs = [n for n in process.called_descendants if isinstance(n, orm.CalcJobNode) and "results" in n.outputs]
     if jobs:
         versions = jobs[-1].outputs.results["versions"]

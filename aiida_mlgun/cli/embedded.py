@@ -54,7 +54,9 @@ def local_code() -> orm.InstalledCode:
     """The ``mlgun`` program beside this Python, as a code on the local computer."""
     program = Path(sys.executable).with_name("mlgun")
     if not program.is_file():
-        raise RefusedError(f"the program mlgun is not beside {sys.executable}; install with pip install 'aiida-mlgun[remote]'.")
+        raise RefusedError(
+            f"the program mlgun is not beside {sys.executable}; install with pip install 'aiida-mlgun[remote]'."
+        )
     computer = orm.load_computer("localhost")
     computer.set_minimum_job_poll_interval(1.0)
     query = orm.QueryBuilder().append(orm.InstalledCode, filters={"label": CODE})

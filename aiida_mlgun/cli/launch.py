@@ -26,7 +26,9 @@ OVERRIDES = click.option(
 PROTOCOL = click.option("--protocol", help="fast, balanced, stringent or paper; balanced by default.")
 CODE = options.CODE(required=True, type=types.CodeParamType(), help="The mlgun code on the compute machine.")
 OPTIONS = click.option(
-    "--options", "scheduler", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--options",
+    "scheduler",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML with scheduler options of the jobs: resources, queue_name, max_wallclock_seconds, …",
 )
 WAIT = click.option("--wait", is_flag=True, help="Show progress until it has ended.")
@@ -56,7 +58,11 @@ def curate(frames: Any, code: Any, protocol: Any, overrides: Any, scheduler: Any
 @launch.command("finetune")
 @click.option("--model", type=MODEL, help="The foundation model; none trains the first stage from scratch.")
 @click.option(
-    "--stage", "stages", multiple=True, required=True, metavar="TRAIN,VALIDATION[,TEST] or CURATION",
+    "--stage",
+    "stages",
+    multiple=True,
+    required=True,
+    metavar="TRAIN,VALIDATION[,TEST] or CURATION",
     help="PKs of a stage's sets, or of the curation that made them; once per stage, in order.",
 )
 @CODE
@@ -89,8 +95,16 @@ def finetune(
 @decorators.with_dbenv()
 @refusals
 def gun(
-    model: Any, slab: str, molecule: str, n_shots: int | None, seed: int | None,
-    code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool,
+    model: Any,
+    slab: str,
+    molecule: str,
+    n_shots: int | None,
+    seed: int | None,
+    code: Any,
+    protocol: Any,
+    overrides: Any,
+    scheduler: Any,
+    wait: bool,
 ) -> None:
     """Shoot a molecule at a slab."""
     changes = _yaml(overrides)

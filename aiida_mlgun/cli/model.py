@@ -80,11 +80,13 @@ def _convert(
     if not here and not remote_path and ("/" in source or path.suffix):
         raise RefusedError(f"{source}: there is no such file or folder. Shipped models: {', '.join(shipped_models())}.")
     if not here and not sha256:
-        raise RefusedError(f"{source}: say which file is meant with --sha256; names of models have changed their files.")
+        raise RefusedError(
+            f"{source}: say which file is meant with --sha256; names of models have changed their files."
+        )
     if here and not trust and not sha256:
         raise RefusedError(
-            f"{path.name} is a pickle, and opening it runs what is in it. Its sha256 is {sha256_file(path)}. If you trust "
-            "where it comes from, say so with --trust."
+            f"{path.name} is a pickle, and opening it runs what is in it. Its sha256 is {sha256_file(path)}. If you "
+            "trust where it comes from, say so with --trust."
         )
     if code is None:
         raise RefusedError("a pickled model is opened on a compute machine: name its mlgun code with --code.")

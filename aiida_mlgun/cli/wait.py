@@ -39,7 +39,9 @@ def _line(job: orm.CalcJobNode) -> str:
     name = f"{job.label or job.process_label} <{job.pk}>"
     if job.is_terminated:
         cached = " (from cache)" if job.base.caching.is_created_from_cache else ""
-        return f"{name} {'done' if job.is_finished_ok else f'ended with [{job.exit_status}] {job.exit_message}'}{cached}"
+        return (
+            f"{name} {'done' if job.is_finished_ok else f'ended with [{job.exit_status}] {job.exit_message}'}{cached}"
+        )
     progress = _progress(job)
     if progress:
         return f"{name} {progress['done']}/{progress['total']} {progress['unit']}"

@@ -96,8 +96,12 @@ class TrainJob:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        require(self.parent != (self.architecture is not None), "train: give a parent model or an architecture, not both.")
-        require(self.parent or self.stage.e0s in ("isolated", "given"), "train: from scratch, e0s are isolated or given.")
+        require(
+            self.parent != (self.architecture is not None), "train: give a parent model or an architecture, not both."
+        )
+        require(
+            self.parent or self.stage.e0s in ("isolated", "given"), "train: from scratch, e0s are isolated or given."
+        )
 
     @property
     def seed(self) -> int:

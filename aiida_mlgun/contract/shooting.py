@@ -46,7 +46,9 @@ class Velocity:
             require(energy is not None and energy > 0, "velocity.kinetic_energy (eV) must be positive for a beam.")
         else:
             require(self.kinetic_energy is None, f"velocity.kinetic_energy belongs to `beam`, not `{self.recipe}`.")
-        require(0 <= self.polar_angle < 85, f"velocity.polar_angle must lie in [0, 85) degrees, not {self.polar_angle}.")
+        require(
+            0 <= self.polar_angle < 85, f"velocity.polar_angle must lie in [0, 85) degrees, not {self.polar_angle}."
+        )
 
 
 @dataclass(frozen=True)

@@ -38,13 +38,13 @@ TABLE: tuple[Status, ...] = (
         "e0_missing",
         212,
         "ERROR_E0_MISSING",
-        "A reference energy of an isolated atom is missing: {detail} Give `e0s` in the stage, or add isolated atoms.",
+        "The energy of an isolated atom is missing: {detail} Give `e0s` in the stage, or add isolated atoms.",
     ),
     Status(
         "nothing_left",
         213,
         "ERROR_NOTHING_LEFT",
-        "The filters left too few frames: {detail} Loosen the filter that dropped most; the curation report counts them.",
+        "The filters left too few frames: {detail} Loosen the filter that dropped most.",
     ),
     Status(
         "geometry_refused",
@@ -103,7 +103,7 @@ TABLE: tuple[Status, ...] = (
         "wall_time",
         410,
         "ERROR_WALL_TIME",
-        "The time budget ended before the run did: {detail} The finished part is kept; ask for more time or fewer shots.",
+        "The time ended before the run did: {detail} The finished part is kept; ask for more time or fewer shots.",
         transient=True,
     ),
     Status(
@@ -148,7 +148,7 @@ def markdown() -> str:
     lines = [
         "# Exit codes",
         "",
-        "Made from `aiida_mlgun/contract/status.py`. 2xx: input refused. 3xx: unusable. 4xx: can be resumed. 5xx: complete, but",
+        "Made from `aiida_mlgun/contract/status.py`. 2xx: input refused. 3xx: unusable. 4xx: can be resumed. 5xx: done, but",
         "scientifically failed. `{detail}` is the sentence from the run. A transient code is never a cache source.",
         "",
         "| code | name | transient | message |",

@@ -97,7 +97,9 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
         raise RefusedError(f"{where}: an integer is needed, not {_kind(value)}.")
     if isinstance(value, hint):
         return value
-    raise RefusedError(f"{where}: {_kind(hint) if not isinstance(hint, type) else hint.__name__} is needed, not {value!r}.")
+    raise RefusedError(
+        f"{where}: {_kind(hint) if not isinstance(hint, type) else hint.__name__} is needed, not {value!r}."
+    )
 
 
 def _kind(value: object) -> str:

@@ -6,7 +6,7 @@ import gzip
 import lzma
 import zlib
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import Any, TextIO, cast
 
 from ..contract.errors import RefusedError
 from ..contract.manifest import sha256_file
@@ -49,9 +49,9 @@ def _open(path: Path) -> TextIO:
 def _unpacked_size(path: Path) -> int:
     if path.suffix not in (".gz", ".xz"):
         return path.stat().st_size
-    opener = cast("IO[bytes]", gzip.open(path, "rb") if path.suffix == ".gz" else lzma.open(path, "rb"))
+    opener: Any = gzip.open if path.suffix == ".gz" else lzma.open
     size = 0
-    with opener as handle:
+    with opener(path, "rb") as handle:
         while block := handle.read(1 << 20):
             size += len(block)
             if size > MAX_UNPACKED:

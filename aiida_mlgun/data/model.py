@@ -36,7 +36,9 @@ class ModelData(ContentData):
         n_parameters: int = OrmMetadataField(description="Number of stored weights", read_only=True)
         content_hash: str = OrmMetadataField(description="sha256 of weights and configuration", read_only=True)
 
-    def __init__(self, contents: dict[str, bytes] | None = None, card: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, contents: dict[str, bytes] | None = None, card: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         """Hold the files ``weights.safetensors``, ``config.json``, ``probe.json``.
 
         :param card: ``name``, ``licence``, ``level``, ``trust`` and whatever else the model's card says (JSON).

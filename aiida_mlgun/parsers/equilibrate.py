@@ -15,5 +15,7 @@ class EquilibrateParser(VerbParser):
     def build(self, manifest: Manifest) -> None:
         """Both sets of snapshots carry velocities."""
         self.out("slab_states", self.frames(files.SLAB_STATES, {"equilibrated": self.node.inputs.slab.uuid}))
-        self.out("molecule_states", self.frames(files.MOLECULE_STATES, {"equilibrated": self.node.inputs.molecule.uuid}))
+        self.out(
+            "molecule_states", self.frames(files.MOLECULE_STATES, {"equilibrated": self.node.inputs.molecule.uuid})
+        )
         self.out("report", orm.Dict(self.json(files.EQUILIBRATION)))

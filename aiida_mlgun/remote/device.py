@@ -19,7 +19,9 @@ def choose(wanted: str) -> str:
     """
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
-        raise RefusedError("device: cuda is asked for, but this machine shows no CUDA device. Ask for a GPU, or use cpu.")
+        raise RefusedError(
+            "device: cuda is asked for, but this machine shows no CUDA device. Ask for a GPU, or use cpu."
+        )
     return "cuda" if wanted == "cuda" or (wanted == "auto" and there) else "cpu"
 
 

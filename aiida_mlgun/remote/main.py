@@ -62,7 +62,8 @@ def _write(folder: Path, verb: str, job: Job | None, result: RunResult, wall: fl
     seed = 0 if job is None else job.seed
     device, versions = "none", {}
     if "torch" in sys.modules:
-        from .device import choose, versions as collect
+        from .device import choose
+        from .device import versions as collect
 
         device = choose("auto") if getattr(job, "device", "cpu") == "auto" else str(getattr(job, "device", "cpu"))
         versions = collect()

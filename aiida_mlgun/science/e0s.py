@@ -24,4 +24,7 @@ def estimated_e0s(frames: Frames, predicted: Floats, parent: dict[str, float]) -
     owner = np.repeat(np.arange(len(frames)), frames.n_atoms)
     np.add.at(counts, (owner, np.searchsorted(elements, frames.numbers)), 1.0)
     shift, *_ = np.linalg.lstsq(counts, frames.energy - predicted, rcond=None)
-    return {**parent, **{chemical_symbols[z]: parent[chemical_symbols[z]] + s for z, s in zip(elements, shift, strict=True)}}
+    return {
+        **parent,
+        **{chemical_symbols[z]: parent[chemical_symbols[z]] + s for z, s in zip(elements, shift, strict=True)},
+    }

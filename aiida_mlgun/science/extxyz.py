@@ -79,27 +79,37 @@ def _blocks(handle: TextIO, size: int, source: str) -> Iterator[tuple[int, str]]
         if not first.strip():
             rest = handle.read(4096)
             if rest.strip():
-                raise RefusedError(f"{source}: text follows a blank line after frame {number - 1}. Remove the blank line.")
+                raise RefusedError(
+                    f"{source}: text follows a blank line after frame {number - 1}. Remove the blank line."
+                )
             return
         spent += len(first)
         try:
             n_atoms = int(first)
         except ValueError:
-            message = f"{source}, frame {number}: a number of atoms is needed on its first line, not {first.strip()[:40]!r}."
+            message = (
+                f"{source}, frame {number}: a number of atoms is needed on its first line, not {first.strip()[:40]!r}."
+            )
             raise RefusedError(message) from None
         if n_atoms < 1 or n_atoms * MIN_BYTES_PER_ATOM > size - spent:
             left = max(size - spent, 0)
-            raise RefusedError(f"{source}, frame {number}: {n_atoms} atoms are claimed, {left} bytes are left in the file.")
+            raise RefusedError(
+                f"{source}, frame {number}: {n_atoms} atoms are claimed, {left} bytes are left in the file."
+            )
         lines = [first, handle.readline()]
         lines += [handle.readline() for _ in range(n_atoms)]
         spent += sum(map(len, lines[1:]))
         if not lines[-1].strip():
             found = sum(bool(line.strip()) for line in lines[2:])
-            raise RefusedError(f"{source}, frame {number}: cut off after {found} of {n_atoms} atoms. Drop or repair it.")
+            raise RefusedError(
+                f"{source}, frame {number}: cut off after {found} of {n_atoms} atoms. Drop or repair it."
+            )
         columns = Counter(len(line.split()) for line in lines[2:])
         if len(columns) != 1:
             odd = next(i for i, line in enumerate(lines[2:]) if len(line.split()) != columns.most_common(1)[0][0])
-            raise RefusedError(f"{source}, frame {number}, atom {odd}: its line has another number of columns than the rest.")
+            raise RefusedError(
+                f"{source}, frame {number}, atom {odd}: its line has another number of columns than the rest."
+            )
         yield number, "".join(lines)
         number += 1
 

@@ -66,7 +66,8 @@ class Frames:
     @property
     def is_isolated(self) -> NDArray[np.bool_]:
         """(n,), True for frames of one atom whose stratum says that it is an isolated one."""
-        return (self.n_atoms == 1) & (self.tag("stratum") == ISOLATED)
+        isolated: NDArray[np.bool_] = (self.n_atoms == 1) & (self.tag("stratum") == ISOLATED)
+        return isolated
 
     def tag(self, name: str) -> NDArray[np.str_]:
         """(n,), the tag ``name``; empty strings where no frame has it."""
@@ -206,8 +207,15 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Frames:
     """
     try:
         frames = Frames(
-            *(arrays[name] for name in ("offsets", "numbers", "positions", "cell", "pbc")),
-            **{name: arrays[name] for name in ("energy", "forces", "stress", "velocities") if name in arrays},
+            offsets=arrays["offsets"],
+            numbers=arrays["numbers"],
+            positions=arrays["positions"],
+            cell=arrays["cell"],
+            pbc=arrays["pbc"],
+            energy=arrays.get("energy"),
+            forces=arrays.get("forces"),
+            stress=arrays.get("stress"),
+            velocities=arrays.get("velocities"),
             tags={name[len(_TAG) :]: array for name, array in arrays.items() if name.startswith(_TAG)},
         )
     except KeyError as error:

@@ -65,10 +65,7 @@ class CurateWorkChain(ProtocolMixin, WorkChain):
     def curate(self) -> Any:
         """Submit the one job."""
         sets = dict(self.inputs.frames)
-        if len(sets) == 1:
-            raw = next(iter(sets.values()))
-        else:
-            raw = merge_raw(self.inputs.allow_mixed_levels, **sets)
+        raw = next(iter(sets.values())) if len(sets) == 1 else merge_raw(self.inputs.allow_mixed_levels, **sets)
         inputs = job_inputs(self, "curate")
         node = self.submit(CurateCalculation, frames=raw, parameters=self.inputs.parameters, **inputs)
         self.report(f"curating {len(raw)} raw frames in <{node.pk}>")

@@ -32,7 +32,9 @@ class FinetuneWorkChain(ProtocolMixin, WorkChain):
         """A model and stages in; a model per stage and the errors of each on all test sets out."""
         super().define(spec)
         define_common(spec)
-        spec.input("model", valid_type=ModelData, required=False, help="Foundation model; none: the first stage starts anew.")
+        spec.input(
+            "model", valid_type=ModelData, required=False, help="Foundation model; none: the first stage starts anew."
+        )
         spec.input_namespace("stages", dynamic=True, help="Stages by name; they run in the order of their names.")
         spec.input(
             "evaluate",

@@ -78,7 +78,7 @@ def main() -> None:
         for image in (*visited, rattled(visited[0], 0.06, 0.0, rng)):
             if np.isfinite(image.positions).all() and not too_close(image):
                 out = Atoms(image.numbers, image.positions, cell=image.cell, pbc=True)
-                out.info = {"config_type": "si001_bound", "system": f"{image.symbols[len(bare):]}/Si001-2x2"}
+                out.info = {"config_type": "si001_bound", "system": f"{image.symbols[len(bare) :]}/Si001-2x2"}
                 kept.append(out)
         if n % 20 == 19:
             print(f"{n + 1}/{args.starts} starts, {len(kept)} frames", flush=True)

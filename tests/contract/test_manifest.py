@@ -11,7 +11,9 @@ from aiida_mlgun.contract.manifest import SCHEMA, Manifest, checksums, parse, wr
 
 def test_a_written_manifest_reads_back(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
-    manifest = Manifest(SCHEMA, "curate", "ok", "", 24, "cpu", 1.5, {"ase": "3"}, checksums(tmp_path, ["a.txt"]), {"n": 3})
+    manifest = Manifest(
+        SCHEMA, "curate", "ok", "", 24, "cpu", 1.5, {"ase": "3"}, checksums(tmp_path, ["a.txt"]), {"n": 3}
+    )
     write(tmp_path, manifest)
     assert parse((tmp_path / files.MANIFEST).read_text()) == manifest
     assert manifest.outputs["a.txt"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"

@@ -17,7 +17,7 @@ XYZ = (
     '2\nLattice="8 0 0 0 8 0 0 0 8" Properties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-31.7 config_type=gun '
     'level=PBE run_id=r0 pbc="T T T"\nH 0 0 0 0.1 0 0\nC 1.1 0 0 -0.1 0 0\n'
 )
-H_ATOM = '1\nProperties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-13.6 config_type=IsolatedAtom\nH 0 0 0 0 0 0\n'
+H_ATOM = "1\nProperties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-13.6 config_type=IsolatedAtom\nH 0 0 0 0 0 0\n"
 
 
 @pytest.fixture

@@ -16,7 +16,14 @@ def test_errors_in_total_and_per_stratum(make_frames) -> None:
     forces[:4] += 0.3
     table = error_table(frames, energy, forces)
     assert table["a"] == pytest.approx(
-        {"n_frames": 2, "mae_energy": 0.1, "rmse_energy": 0.1, "mae_forces": 0.3, "rmse_forces": 0.3, "bias_energy": 0.0},
+        {
+            "n_frames": 2,
+            "mae_energy": 0.1,
+            "rmse_energy": 0.1,
+            "mae_forces": 0.3,
+            "rmse_forces": 0.3,
+            "bias_energy": 0.0,
+        },
         abs=1e-12,
     )
     assert table["b"]["bias_energy"] == pytest.approx(0.2)

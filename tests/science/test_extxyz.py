@@ -43,7 +43,7 @@ def test_a_frame_without_a_label_gets_nan_not_a_shift_of_its_neighbours() -> Non
 def test_a_named_key_must_be_there() -> None:
     frames, _ = read(GOOD, energy="REF_energy")
     assert frames.energy[0] == -31.7
-    with pytest.raises(RefusedError, match="no frame has the key 'E_dft' for energy. Keys there: .*REF_energy"):
+    with pytest.raises(RefusedError, match=r"no frame has the key 'E_dft' for energy. Keys there: .*REF_energy"):
         read(GOOD, energy="E_dft")
 
 

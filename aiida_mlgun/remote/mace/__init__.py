@@ -14,7 +14,7 @@ with warnings.catch_warnings(), pickles_stay_refused():
     warnings.simplefilter("ignore")  # e3nn 0.4.4 and mace warn at import time about their own code
     import mace.calculators  # noqa: F401
 
-from .predict import calculator, predict  # noqa: E402
-from .store import load_model, save_model  # noqa: E402
+from .predict import calculator, predict
+from .store import load_model, save_model
 
 __all__ = ["calculator", "load_model", "predict", "save_model"]

@@ -118,12 +118,13 @@ def run(argv: list[str], on_epoch: Callable[[int, str], None], deadline: float |
 @contextmanager
 def _without_error_tables() -> Iterator[None]:
     """MACE's closing tables cost a pass over all sets; the train verb states errors itself, per stratum."""
-    table = run_train.create_error_table
-    run_train.create_error_table = lambda *args, **kwargs: "left to the train verb"
+    name = "create_error_table"
+    table = getattr(run_train, name)
+    setattr(run_train, name, lambda *args, **kwargs: "left to the train verb")
     try:
         yield
     finally:
-        run_train.create_error_table = table
+        setattr(run_train, name, table)
 
 
 def history(work: Path, seed: int) -> dict[str, list[float | None]]:

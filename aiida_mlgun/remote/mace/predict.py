@@ -12,14 +12,15 @@ from mace.tools import AtomicNumberTable, torch_geometric
 
 from ...contract.errors import RefusedError
 from ...science.frames import Floats, Frames
+from .rebuild import MaceModel
 
 
-def species(model: torch.nn.Module) -> list[int]:
+def species(model: MaceModel) -> list[int]:
     """The atomic numbers the model knows, in its own order."""
     return [int(z) for z in model.atomic_numbers]
 
 
-def check_elements(model: torch.nn.Module, frames: Frames) -> None:
+def check_elements(model: MaceModel, frames: Frames) -> None:
     """Refuse frames with an element the model lacks (status ``element_not_covered``)."""
     unknown = sorted(set(np.unique(frames.numbers).tolist()) - set(species(model)))
     if unknown:
@@ -30,7 +31,7 @@ def check_elements(model: torch.nn.Module, frames: Frames) -> None:
         raise RefusedError(f"{names} stands in the frames; the model knows {known}.", status="element_not_covered")
 
 
-def predict(model: torch.nn.Module, frames: Frames, batch_size: int, device: str) -> tuple[Floats, Floats]:
+def predict(model: MaceModel, frames: Frames, batch_size: int, device: str) -> tuple[Floats, Floats]:
     """Energies (n,) in eV and forces (m, 3) in eV/Å of ``frames``, in the model's own precision."""
     check_elements(model, frames)
     dtype = next(model.parameters()).dtype
@@ -57,7 +58,7 @@ def predict(model: torch.nn.Module, frames: Frames, batch_size: int, device: str
     return energies, forces
 
 
-def calculator(model: torch.nn.Module, device: str) -> Any:
+def calculator(model: MaceModel, device: str) -> Any:
     """An ASE calculator (eV, eV/Å) around a rebuilt model."""
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return MACECalculator(models=[model], device=device, default_dtype=dtype, head=model.heads[-1])

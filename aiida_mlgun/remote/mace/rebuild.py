@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,13 +12,16 @@ from mace.tools.scripts_utils import extract_config_mace_model
 
 from ...contract.errors import RefusedError
 
+#: A ScaleShiftMACE; neither mace nor torch.nn.Module types its attributes.
+MaceModel: TypeAlias = Any
+
 _GATES = {"silu": torch.nn.functional.silu, "tanh": torch.tanh, "abs": torch.abs}
 _ARRAYS = ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift")
 _CLASSES = ("interaction_cls", "interaction_cls_first", "readout_cls")
 _IRREPS = ("hidden_irreps", "MLP_irreps", "edge_irreps")
 
 
-def describe(model: torch.nn.Module) -> dict[str, Any]:
+def describe(model: MaceModel) -> dict[str, Any]:
     """The JSON configuration from which :func:`rebuild` makes the same architecture.
 
     :raises RefusedError: for model classes or options that can't be told in JSON, by name.
@@ -50,7 +53,7 @@ def describe(model: torch.nn.Module) -> dict[str, Any]:
     return config
 
 
-def rebuild(config: dict[str, Any], weights: dict[str, torch.Tensor], dtype: torch.dtype) -> torch.nn.Module:
+def rebuild(config: dict[str, Any], weights: dict[str, torch.Tensor], dtype: torch.dtype) -> MaceModel:
     """A model of ``config`` with ``weights`` in ``dtype``, in evaluation mode, gradients of parameters off.
 
     :raises RefusedError: when the configuration is foreign or the weights do not fit it.
@@ -71,7 +74,7 @@ def rebuild(config: dict[str, Any], weights: dict[str, torch.Tensor], dtype: tor
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, str(config["dtype"])))
     try:
-        model: torch.nn.Module = modules.ScaleShiftMACE(**arguments)
+        model: MaceModel = modules.ScaleShiftMACE(**arguments)
         missing, unexpected = model.load_state_dict(weights, strict=False)
         # constants that e3nn derives from the architecture are not stored twice
         lost = [key for key in missing if key in dict(model.named_parameters())]

@@ -21,12 +21,12 @@ from ...contract.errors import RefusedError, RunFailedError
 from ...contract.manifest import write_atomically
 from ...science.frames import Frames, from_atoms
 from .predict import predict, species
-from .rebuild import describe, rebuild
+from .rebuild import MaceModel, describe, rebuild
 
 PROBE_TOLERANCE = 1e-7  # relative; float64 against float64, other batch or thread counts change the last digits only
 
 
-def save_model(model: torch.nn.Module, folder: Path) -> dict[str, Any]:
+def save_model(model: MaceModel, folder: Path) -> dict[str, Any]:
     """Write the three files and return the configuration.
 
     :raises RefusedError: for weights that are not finite, and for models that can't be stored.
@@ -46,7 +46,7 @@ def save_model(model: torch.nn.Module, folder: Path) -> dict[str, Any]:
     return config
 
 
-def load_model(folder: Path, device: str, dtype: str) -> torch.nn.Module:
+def load_model(folder: Path, device: str, dtype: str) -> MaceModel:
     """The model in ``folder``, probed in float64, then in ``dtype`` (``float64`` or ``float32``) on ``device``.
 
     :raises RefusedError: files missing or not fitting together.
@@ -61,10 +61,10 @@ def load_model(folder: Path, device: str, dtype: str) -> torch.nn.Module:
     model = rebuild(config, weights, torch.float64)
     energies, forces = predict(model, probe_frames(species(model)), 4, "cpu")
     for name, new, old in (("energies", energies, probe["energy"]), ("forces", forces, probe["forces"])):
-        error = np.abs(new - np.asarray(old)).max()
+        worst = float(np.abs(new - np.asarray(old)).max())
         limit = PROBE_TOLERANCE * max(1.0, float(np.abs(old).max()))
-        if not error <= limit:
-            raise RunFailedError("model_not_rebuilt", f"probe {name} differ by {error:.2e}, {limit:.2e} is allowed.")
+        if not worst <= limit:
+            raise RunFailedError("model_not_rebuilt", f"probe {name} differ by {worst:.2e}, {limit:.2e} is allowed.")
     return model.to(device=device, dtype=getattr(torch, dtype))
 
 
@@ -83,13 +83,13 @@ def _write_json(path: Path, data: Any) -> None:
     write_atomically(path, (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
-def stored_e0s(model: torch.nn.Module) -> dict[str, float]:
+def stored_e0s(model: MaceModel) -> dict[str, float]:
     """Chemical symbol → reference energy (eV) that the model holds (its last head)."""
     values = model.atomic_energies_fn.atomic_energies.detach().cpu().double().reshape(-1, len(model.atomic_numbers))[-1]
     return {chemical_symbols[int(z)]: float(v) for z, v in zip(model.atomic_numbers, values, strict=True)}
 
 
-def set_e0s(model: torch.nn.Module, e0s: dict[str, float]) -> None:
+def set_e0s(model: MaceModel, e0s: dict[str, float]) -> None:
     """Write reference energies (eV) into the model: MACE copies a parent's over those it is told otherwise."""
     held = model.atomic_energies_fn.atomic_energies
     values = held.detach().clone().reshape(-1, len(model.atomic_numbers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -19,8 +18,10 @@ def open_pickle(path: Path, sha256: str) -> torch.nn.Module:
     """
     found = sha256_file(path)
     if found != sha256.lower():
-        raise RefusedError(f"{path.name} has sha256 {found}, but {sha256} is the one that is trusted. It was not opened.")
+        raise RefusedError(
+            f"{path.name} has sha256 {found}, but {sha256} is the one that is trusted. It was not opened."
+        )
     model = torch.load(path, map_location="cpu", weights_only=False)  # trusted: checked above
     if not isinstance(model, torch.nn.Module):
         raise RefusedError(f"{path.name} holds a {type(model).__name__}, not a torch module.")
-    return cast(torch.nn.Module, model)
+    return model

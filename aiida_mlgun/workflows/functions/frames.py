@@ -18,7 +18,9 @@ def merge_raw(allow_mixed_levels: orm.Bool, **sets: FramesData) -> FramesData:
     """
     levels = {level for node in sets.values() for level in node.base.attributes.get("levels")}
     if len(levels) > 1 and not allow_mixed_levels.value:
-        raise RefusedError(f"the sets are of different levels of theory ({'; '.join(sorted(levels))}): do not mix them.")
+        raise RefusedError(
+            f"the sets are of different levels of theory ({'; '.join(sorted(levels))}): do not mix them."
+        )
     return FramesData(concatenate([sets[name].frames() for name in sorted(sets)]), {"merged": sorted(sets)})
 
 

@@ -27,7 +27,9 @@ class ProtocolMixin:
         return str(cls._load()["default_protocol"])
 
     @classmethod
-    def get_protocol_inputs(cls, protocol: str | None = None, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def get_protocol_inputs(
+        cls, protocol: str | None = None, overrides: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The YAML's ``default_inputs``, then the protocol's, then ``overrides``, merged key by key.
 
         :raises RefusedError: unknown protocol.  Unknown keys are refused by the parameters' own check.
