@@ -18,7 +18,7 @@ pytest_plugins = ["aiida.tools.pytest_fixtures"]
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_frames() -> Callable[..., Any]:
     """Labelled frames of H2 or of given atoms: ``make_frames(n, run=…)``; energies and forces of a harmonic bond."""
     from aiida_mlgun.science.frames import Frames, from_atoms

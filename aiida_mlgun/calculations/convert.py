@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
@@ -26,9 +28,20 @@ class ConvertCalculation(VerbCalculation):
         spec.input("file", valid_type=orm.SinglefileData, required=False, help="The pickled model.")
         spec.input("card", valid_type=orm.Dict, required=False, help="Name, licence, level of theory, trust.")
         spec.output("model", valid_type=ModelData, help="The model as weights and JSON.")
+        spec.inputs.validator = _one_source
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """The pickled file, if it travels."""
         if "file" not in self.inputs:
             return []
         return [(self.inputs.file.uuid, self.inputs.file.filename, files.FOREIGN_MODEL)]
+
+
+def _one_source(inputs: Any, _: Any) -> str | None:
+    if "parameters" not in inputs:
+        return None
+    given = [name for name in ("path", "official") if inputs["parameters"].get_dict().get(name) is not None]
+    given += [name for name in ("file",) if inputs.get(name) is not None]
+    if len(given) != 1:
+        return f"convert: give one of file, path and official, not {' and '.join(given) or 'none'}."
+    return None

@@ -50,6 +50,8 @@ def fits(inputs: Any, _: Any) -> str | None:
     try:
         for name in ("slab", "molecule"):
             symbols = [str(s) for s in inputs[name].get_ase().symbols]
+            if not symbols:
+                return f"the {name} has no atoms."
             inputs["model"].check_covers(sorted(set(symbols)), f"the {name}")
     except RefusedError as error:
         return str(error)

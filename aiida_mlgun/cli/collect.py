@@ -57,9 +57,9 @@ def _ensemble(process: orm.ProcessNode) -> Ensemble:
     parameters = process.inputs.parameters.get_dict()
     chemistry = load(Chemistry, parameters["chemistry"], "chemistry")
     names, binding = outcome_names(chemistry), set(productive_names(chemistry))
-    slab, molecule = process.inputs.slab.get_ase(), process.inputs.molecule.get_ase()
+    slab, molecule = process.inputs.slab, process.inputs.molecule
     return Ensemble(
-        title=f"{molecule.get_chemical_formula()} on {slab.get_chemical_formula(empirical=False)}",
+        title=f"{molecule.label or molecule.get_formula()} on {slab.label or slab.get_formula()}",
         arrays=join_batches([batch.arrays() for batch in batches]),
         productive={name: name in binding for name in names} | {"undecided": False},
         catalogue_order=[*names, "undecided"],

@@ -24,13 +24,14 @@ def dataset() -> None:
 @click.option("--energy-key", help="Key of the energies (eV); detected if not named.")
 @click.option("--forces-key", help="Key of the forces (eV/Å); detected if not named.")
 @click.option("--stress-key", help="Key of the stress (eV/Å³); detected if not named.")
+@click.option("--level", help="Level of theory of the frames that do not say theirs.")
 @click.option("--label", default="", help="Label of the node.")
 @decorators.with_dbenv()
 @refusals
-def import_(files: tuple[Path, ...], energy_key: str, forces_key: str, stress_key: str, label: str) -> None:
+def import_(files: tuple[Path, ...], energy_key: str, forces_key: str, stress_key: str, level: str, label: str) -> None:
     """Import extended XYZ FILES (plain, .gz, .xz) as one raw set and print its PK."""
     asked = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
-    node = FramesData.from_extxyz(*files, keys={name: key for name, key in asked.items() if key})
+    node = FramesData.from_extxyz(*files, keys={name: key for name, key in asked.items() if key}, level=level)
     node.label = label or files[0].name
     node.store()
     for entry in node.base.attributes.get("source")["files"]:

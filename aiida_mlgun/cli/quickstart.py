@@ -13,6 +13,7 @@ from aiida.cmdline.utils import echo
 from aiida.engine import ProcessBuilder, submit
 from aiida.plugins import WorkflowFactory
 from aiida.tools.archive import create_archive
+from aiida.tools.archive.create import EXPORT_LOGGER
 
 from .. import assets
 from ..contract.errors import RefusedError
@@ -30,15 +31,22 @@ from .wait import wait_for
 @cli.command("quickstart")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("quickstart_output"), show_default=True)
 @click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots.")
+@click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=assets.FOLDER / "quickstart.yaml",
+    help="Another recipe than the shipped one.",
+)
 @click.option("--keep-daemon", is_flag=True, help="Leave the daemon running.")
 @refusals
-def quickstart(output: Path, n_shots: int | None, keep_daemon: bool) -> None:
+def quickstart(output: Path, n_shots: int | None, recipe_file: Path, keep_daemon: bool) -> None:
     """Curate, fine-tune, shoot and report with what ships, in a few minutes.
 
     Makes a profile of its own in .aiida of this folder; your own profiles are never touched.
     """
     start = time.monotonic()
-    recipe: dict[str, Any] = yaml.safe_load((assets.FOLDER / "quickstart.yaml").read_text(encoding="utf-8"))
+    recipe: dict[str, Any] = yaml.safe_load(recipe_file.read_text(encoding="utf-8"))
     if n_shots:
         recipe["gun"]["n_shots"] = n_shots
     echo.echo_report("profile and daemon")
@@ -53,6 +61,7 @@ def quickstart(output: Path, n_shots: int | None, keep_daemon: bool) -> None:
     found = collect(gun)
     html = page.write(found, output)
     archive = output / "quickstart.aiida"
+    EXPORT_LOGGER.setLevel("WARNING")
     create_archive([gun], filename=archive, overwrite=True)
     echo.echo("")
     print_outcomes(found)
@@ -69,7 +78,7 @@ def _run(recipe: dict[str, Any], code: orm.AbstractCode, versions: orm.Dict) -> 
     stages = []
     running = []
     for stage in recipe["stages"]:
-        raw = FramesData.from_extxyz(*(assets.dataset(name) for name in stage["data"]))
+        raw = FramesData.from_extxyz(*map(assets.dataset, stage["data"]), level=stage["level"])
         raw.label = stage["name"]
         frames = {"raw": once(raw)}
         chain = WorkflowFactory("mlgun.curate")
@@ -89,6 +98,7 @@ def _run(recipe: dict[str, Any], code: orm.AbstractCode, versions: orm.Dict) -> 
     echo.echo_report("3/4 shoot")
     chain = WorkflowFactory("mlgun.gun")
     slab, molecule = slab_node(str(assets.slab())), molecule_node(recipe["molecule"])
+    slab.label = "Si(001) 2×2"
     builder = chain.get_builder_from_protocol(code, finetune.outputs.model, slab, molecule, "fast", recipe["gun"])
     gun = _submit(builder, versions)
     _finish(gun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,9 +11,13 @@ import click
 from aiida.cmdline.groups import VerdiCommandGroup
 from aiida.cmdline.params import options, types
 from aiida.cmdline.utils import echo
+from aiida.common.exceptions import InvalidOperation, NotExistent
 
 from .. import __version__
 from ..contract.errors import RefusedError
+
+#: What AiiDA puts before a validator's sentence.
+_FRAME = re.compile(r"^(invalid attribute value |Error occurred validating port '[^']*': )+")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,10 +36,11 @@ def refusals(function: F) -> F:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except RefusedError as error:
+        except (RefusedError, NotExistent, InvalidOperation) as error:
             echo.echo_critical(str(error))
+        except OSError as error:
+            echo.echo_critical(f"{error.filename}: {error.strerror}.")
         except ValueError as error:  # a port's validator: keep its sentence, drop the frame around it
-            sentence = str(error).split("because of error: ")[-1].split("Error occurred validating port")[-1]
-            echo.echo_critical(sentence.strip())
+            echo.echo_critical(_FRAME.sub("", str(error)))
 
     return wrapper  # type: ignore[return-value]

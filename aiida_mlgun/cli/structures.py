@@ -20,16 +20,16 @@ def slab_node(text: str) -> orm.StructureData:
         if found.cell.rank < 3:
             raise RefusedError(f"{text}: a slab needs a cell of three vectors, with the vacuum along z.")
         found.pbc = (True, True, bool(found.pbc[2]))
-        return orm.StructureData(ase=found)
+        return _labelled(orm.StructureData(ase=found), Path(text).stem)
     return found
 
 
 def molecule_node(text: str) -> orm.StructureData:
     """The molecule from a file, a PK, or a name such as C2H2 (geometry of the G2 set, as ASE ships it)."""
     if not Path(text).exists() and not text.isdigit() and text in g2.names:
-        return isolated(g2_molecule(text))
+        return _labelled(isolated(g2_molecule(text)), text)
     found = _node_or_atoms(text, "molecule")
-    return isolated(found) if isinstance(found, Atoms) else found
+    return _labelled(isolated(found), Path(text).stem) if isinstance(found, Atoms) else found
 
 
 def isolated(atoms: Atoms) -> orm.StructureData:
@@ -38,6 +38,11 @@ def isolated(atoms: Atoms) -> orm.StructureData:
     out.center(vacuum=8.0)
     out.pbc = False
     return orm.StructureData(ase=out)
+
+
+def _labelled(node: orm.StructureData, label: str) -> orm.StructureData:
+    node.label = label
+    return node
 
 
 def _node_or_atoms(text: str, what: str) -> orm.StructureData | Atoms:

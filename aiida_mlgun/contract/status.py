@@ -148,8 +148,9 @@ def markdown() -> str:
     lines = [
         "# Exit codes",
         "",
-        "Made from `aiida_mlgun/contract/status.py`. 2xx: input refused. 3xx: unusable. 4xx: can be resumed. 5xx: done, but",
-        "scientifically failed. `{detail}` is the sentence from the run. A transient code is never a cache source.",
+        "Made from `aiida_mlgun/contract/status.py`. 2xx: input refused. 3xx: unusable. 4xx: can be resumed.",
+        "5xx: done, but scientifically failed. `{detail}` is the sentence from the run. A transient code is never a",
+        "cache source.",
         "",
         "| code | name | transient | message |",
         "|---|---|---|---|",

@@ -84,10 +84,13 @@ class FramesData(ContentData):
             raise RefusedError(f"{what} holds no frame besides isolated atoms.")
 
     @classmethod
-    def from_extxyz(cls, *paths: Path, keys: dict[str, str] | None = None, needs_labels: bool = True) -> FramesData:
+    def from_extxyz(
+        cls, *paths: Path, keys: dict[str, str] | None = None, level: str | None = None, needs_labels: bool = True
+    ) -> FramesData:
         """Read extended XYZ files into one node.
 
         :param keys: ``energy``, ``forces``, ``stress`` → key in the file; a missing one is detected.
+        :param level: level of theory of the frames that do not say theirs.
         :raises RefusedError: with the file, the frame and what to do.
         """
         parts, sources = [], []
@@ -100,6 +103,9 @@ class FramesData(ContentData):
                     f"{path.name}: no frame has forces, and dynamics cannot be learnt without. Name the key with "
                     "--forces-key, or label the frames with forces."
                 )
+            if level is not None:
+                own = frames.tag("level")
+                frames = frames.with_tag("level", [text or level for text in own.tolist()])
             parts.append(frames)
             sources.append({"name": path.name, "sha256": digest, "n_frames": len(frames), "keys": used})
         return cls(concatenate(parts), source={"files": sources})

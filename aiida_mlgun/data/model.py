@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,14 @@ from ..contract.errors import RefusedError
 from .content import ContentData
 
 TRUST = ("safe", "pinned", "user")
+
+#: Bytes per number of each type that safetensors knows.
+WIDTHS = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+    **dict.fromkeys(("U32", "I32", "F32"), 4),
+    **dict.fromkeys(("U64", "I64", "F64"), 8),
+}
 
 
 class ModelData(ContentData):
@@ -65,7 +74,7 @@ class ModelData(ContentData):
         if missing:
             raise RefusedError(f"{folder}: no stored model, {missing[0]} is missing.")
         beside = folder / "card.json"
-        found = json.loads(beside.read_text()) if beside.is_file() else {"name": folder.name}
+        found = _json({"card.json": beside.read_bytes()}, "card.json") if beside.is_file() else {"name": folder.name}
         return cls({name: (folder / name).read_bytes() for name in files.MODEL_FILES}, {**found, **(card or {})})
 
     def _validate(self) -> bool:
@@ -119,14 +128,14 @@ def describe(contents: dict[str, bytes], card: dict[str, Any]) -> dict[str, Any]
         return {
             "name": str(card.get("name", "unnamed")),
             "model_class": config["model_class"],
-            "elements": [chemical_symbols[z] for z in numbers],
+            "elements": [_symbol(z) for z in numbers],
             "r_max": float(config["r_max"]),
             "n_interactions": int(config["num_interactions"]),
             "hidden_irreps": str(config["hidden_irreps"]),
             "heads": list(config["heads"]),
             "dtype": config["dtype"],
             "n_parameters": sum(table["size"] for table in tensors.values()),
-            "e0s": {chemical_symbols[z]: v for z, v in zip(numbers, e0s, strict=True)},
+            "e0s": {_symbol(z): v for z, v in zip(numbers, e0s, strict=True)},
             "licence": str(card.get("licence", "unknown")),
             "level": str(card.get("level", "unknown")),
             "trust": trust,
@@ -158,31 +167,40 @@ def tensor_table(content: bytes) -> dict[str, dict[str, Any]]:
     try:
         (length,) = struct.unpack("<Q", content[:8])
         header = json.loads(content[8 : 8 + length])
+        if not isinstance(header, dict):
+            raise ValueError("the header is no mapping")
         body = content[8 + length :]
-        table = {}
-        for name, entry in header.items():
-            if name == "__metadata__":
-                continue
-            start, end = entry["data_offsets"]
-            if not 0 <= start <= end <= len(body):
-                raise ValueError(f"tensor {name} lies outside the file")
-            size = 1
-            for n in entry["shape"]:
-                size *= n
-            table[name] = {"dtype": entry["dtype"], "shape": entry["shape"], "size": size, "bytes": body[start:end]}
-        return table
-    except (struct.error, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        return {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RefusedError(f"{files.MODEL_WEIGHTS} is no safetensors file ({error}).") from error
+
+
+def _tensor(name: str, entry: Any, body: bytes) -> dict[str, Any]:
+    shape, (start, end) = entry["shape"], entry["data_offsets"]
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in [*shape, start, end]):
+        raise ValueError(f"tensor {name}: shape and offsets are no whole numbers")
+    if not start <= end <= len(body):
+        raise ValueError(f"tensor {name} lies outside the file")
+    size = math.prod(shape)
+    if size * WIDTHS[entry["dtype"]] != end - start:
+        raise ValueError(f"tensor {name}: its shape does not fit its bytes")
+    return {"dtype": entry["dtype"], "shape": shape, "size": size, "bytes": body[start:end]}
 
 
 def _json(contents: dict[str, bytes], name: str) -> dict[str, Any]:
     try:
         data = json.loads(contents[name])
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedError(f"{name} is not JSON ({error}).") from error
     if not isinstance(data, dict):
         raise RefusedError(f"{name} must hold a mapping.")
     return data
+
+
+def _symbol(z: int) -> str:
+    if not 0 < z < len(chemical_symbols):
+        raise ValueError(f"{z} is no atomic number")
+    return chemical_symbols[z]
 
 
 def _flat(value: Any) -> list[Any]:

@@ -69,6 +69,7 @@ class ShotsData(ContentData):
             digest.update(trajectories)
         outcomes = [str(o) for o in arrays["outcome"]]
         drift = np.abs(np.asarray(arrays["drift"], dtype=float))
+        drift = drift[np.isfinite(drift)]  # a shot that was over at the first look has none
         self.base.attributes.set_many(
             {
                 "n_shots": len(outcomes),

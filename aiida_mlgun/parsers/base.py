@@ -67,7 +67,10 @@ class VerbParser(Parser):
 
     def json(self, name: str) -> Any:
         """The JSON of a retrieved file."""
-        return json.loads(self.content(name))
+        try:
+            return json.loads(self.content(name))
+        except ValueError as error:
+            raise RefusedError(f"{name} is not JSON ({error}).") from error
 
     def arrays(self, name: str) -> dict[str, Any]:
         """The arrays of a retrieved npz."""

@@ -24,12 +24,12 @@ from .result import RunResult
 def main(argv: list[str] | None = None) -> int:
     """Run a verb by hand or from a scheduler.  Returns 0 when the status is ok, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="mlgun", description=__doc__)
-    parser.add_argument("verb", choices=sorted(VERBS), help="what to do")
+    parser.add_argument("verb", metavar="VERB", help=f"what to do: {', '.join(sorted(VERBS))}")
     parser.add_argument("job", type=Path, help=f"the job's description; its folder holds the inputs ({files.JOB})")
     args = parser.parse_args(argv)
     folder = args.job.resolve().parent
     (folder / files.MANIFEST).unlink(missing_ok=True)
-    signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, _terminated)
     # threads that wait must sleep, not spin: on a shared machine a spinning pair is forty times slower than one thread
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     start = time.monotonic()
@@ -39,15 +39,32 @@ def main(argv: list[str] | None = None) -> int:
         result = importlib.import_module(f"{__package__}.{args.verb}").run(job, folder)
     except (RefusedError, RunFailedError) as error:
         result = RunResult((), status=error.status, detail=str(error))
-    except MemoryError as error:
-        result = RunResult((), status="out_of_memory", detail=f"{error}")
-    except Exception as error:  # noqa: BLE001  the border: whatever happens becomes a manifest
-        traceback.print_exc()
-        result = RunResult((), status="unexpected", detail=f"{type(error).__name__}: {error}.")
-    _write(folder, args.verb, job, result, time.monotonic() - start)
+    except _TerminatedError as error:
+        result = RunResult((), status="terminated", detail=str(error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the border: whatever happens becomes a manifest
+        result = _failed(error)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is known: nothing may come between it and its manifest
+    wall = time.monotonic() - start
+    try:
+        _write(folder, args.verb, job, result, wall)
+    except Exception as error:  # noqa: BLE001  an output that is not there, a number that is none
+        result = _failed(error)
+        _write(folder, args.verb, job, result, wall)
+    signal.signal(signal.SIGTERM, before)
     if result.status != OK:
         print(f"mlgun {args.verb}: {result.status}: {result.detail}", file=sys.stderr)
     return 0 if result.status == OK else 1
+
+
+class _TerminatedError(BaseException):
+    """Not an Exception: MACE and torch catch those in places, and would go on after the scheduler's signal."""
+
+
+def _failed(error: BaseException) -> RunResult:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        return RunResult((), status="out_of_memory", detail=f"{error}")
+    traceback.print_exception(error)
+    return RunResult((), status="unexpected", detail=f"{type(error).__name__}: {error}.")
 
 
 def _read(path: Path) -> str:
@@ -73,7 +90,8 @@ def _write(folder: Path, verb: str, job: Job | None, result: RunResult, wall: fl
 
 
 def _terminated(signum: int, frame: FrameType | None) -> None:
-    raise RunFailedError("terminated", f"signal {signal.Signals(signum).name} came.")
+    signal.signal(signum, signal.SIG_IGN)  # once is enough
+    raise _TerminatedError(f"signal {signal.Signals(signum).name} came.")
 
 
 if __name__ == "__main__":

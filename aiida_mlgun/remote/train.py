@@ -36,16 +36,20 @@ def run(job: TrainJob, folder: Path) -> RunResult:
     device = choose(job.device)
     train, validation = read_frames(folder / files.TRAIN), read_frames(folder / files.VALIDATION)
     parent = load_model(folder / files.PARENT_MODEL, "cpu", "float64") if job.parent else None
-    learn = train.select(~train.is_isolated)
-    for name, frames in (("training", learn), ("validation", validation)):
-        _check(name, frames)
-        if parent is not None:
-            check_elements(parent, frames)
+    sets = {"train": train, "validation": validation}
+    if job.has_test:
+        sets["test"] = read_frames(folder / files.TEST)
+    sets = {name: frames.select(~frames.is_isolated) for name, frames in sets.items()}
+    learn = sets["train"]
+    _check("training", learn)
+    _check("validation", sets["validation"])
+    for name, frames in sets.items():
+        _check_elements(name, frames, learn, parent)
     e0s = _reference_energies(job, train, learn, parent)
     work = folder / WORK
     work.mkdir(exist_ok=True)
     _write_xyz(work / "train.xyz", learn)
-    _write_xyz(work / "validation.xyz", validation.select(~validation.is_isolated))
+    _write_xyz(work / "validation.xyz", sets["validation"])
     parent_file = None
     if parent is not None:
         import torch
@@ -65,10 +69,6 @@ def run(job: TrainJob, folder: Path) -> RunResult:
     config = save_model(model, folder / files.MODEL)
     final = load_model(folder / files.MODEL, device, job.stage.precision)
     tables: dict[str, Any] = {}
-    sets = {"train": learn, "validation": validation.select(~validation.is_isolated)}
-    if job.has_test:
-        test = read_frames(folder / files.TEST)
-        sets["test"] = test.select(~test.is_isolated)
     for name, frames in sets.items():
         tables[name] = error_table(frames, *predict(final, frames, job.stage.batch_size, device))
     curves = command.history(work, job.stage.seed)
@@ -91,6 +91,17 @@ def _check(name: str, frames: Frames) -> None:
             raise RefusedError(f"the {name} set has frames whose {label} are missing or not finite. Curate it first.")
 
 
+def _check_elements(name: str, frames: Frames, learn: Frames, parent: Any) -> None:
+    """The new model knows the parent's elements, or without a parent those of the training set."""
+    if parent is not None:
+        check_elements(parent, frames)
+        return
+    unknown = [symbol for symbol in frames.symbols if symbol not in learn.symbols]
+    if unknown:
+        message = f"{', '.join(unknown)} stands in the {name} set and not in the training set."
+        raise RefusedError(message, status="element_not_covered")
+
+
 def _reference_energies(job: TrainJob, train: Frames, learn: Frames, parent: Any) -> dict[str, float]:
     stage = job.stage
     e0s = stored_e0s(parent) if parent is not None else {}
@@ -105,6 +116,9 @@ def _reference_energies(job: TrainJob, train: Frames, learn: Frames, parent: Any
         e0s = source = estimated_e0s(learn, energies, e0s)
     else:
         source = e0s
+    unknown = sorted(set(source) - set(chemical_symbols[1:]))
+    if unknown:
+        raise RefusedError(f"e0_values: {unknown[0]!r} is no chemical symbol.")
     missing = [s for s in learn.symbols if s not in source]
     if missing:
         raise RefusedError(f"no energy for {', '.join(missing)} (e0s: {stage.e0s}).", status="e0_missing")

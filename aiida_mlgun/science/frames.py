@@ -161,6 +161,8 @@ def concatenate(parts: Sequence[Frames]) -> Frames:
 def isolated_energies(frames: Frames) -> dict[str, float]:
     """E0s: chemical symbol → energy (eV) of the isolated atom, from frames of one atom tagged ``IsolatedAtom``.
 
+    Isolated atoms without a (finite) energy are passed over.
+
     :raises RefusedError: when one element has two different values.
     """
     found: dict[str, float] = {}
@@ -169,6 +171,8 @@ def isolated_energies(frames: Frames) -> dict[str, float]:
     for i in np.flatnonzero(frames.is_isolated):
         symbol = chemical_symbols[frames.numbers[frames.offsets[i]]]
         value = float(frames.energy[i])
+        if not np.isfinite(value):
+            continue
         if symbol in found and abs(found[symbol] - value) > 1e-6:
             raise RefusedError(f"two isolated {symbol} atoms have different energies: {found[symbol]} and {value} eV.")
         found[symbol] = value

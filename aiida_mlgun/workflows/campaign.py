@@ -55,6 +55,8 @@ class GunParameters:
         require(self.n_shots >= 1, f"n_shots must be at least 1, not {self.n_shots}.")
         require(self.shots_per_job >= 1, f"shots_per_job must be at least 1, not {self.shots_per_job}.")
         require(self.jobs_at_once is None or self.jobs_at_once >= 1, "jobs_at_once must be at least 1.")
+        taken = sorted({"seed", "fixed_layers", "device", "threads"} & set(self.equilibrate))
+        require(not taken, f"equilibrate.{''.join(taken[:1])} is the campaign's own; set it there.")
         check_catalogue(self.chemistry.catalogue)
         load(EquilibrateJob, self.equilibrate_parameters(), "equilibrate")
         for parameters in self.batches():

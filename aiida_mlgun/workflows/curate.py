@@ -11,9 +11,10 @@ from aiida.engine import ProcessBuilder, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from ..calculations.curate import CurateCalculation
+from ..contract.errors import RefusedError
 from ..data.frames import FramesData
 from .common import define_common, job_inputs, not_ok
-from .functions.frames import merge_raw
+from .functions.frames import check_one_level, merge_raw
 from .protocols import ProtocolMixin
 
 
@@ -90,4 +91,10 @@ def _at_least_one(inputs: Any, _: Any) -> str | None:
     for name, node in sets.items():
         if "forces" not in node.base.attributes.get("has"):
             return f"curate: the set {name!r} has no forces, and dynamics cannot be learnt without. Label it first."
+    mixed = inputs.get("allow_mixed_levels")
+    try:
+        if len(sets) > 1 and not (mixed is not None and mixed.value):
+            check_one_level(sets)
+    except RefusedError as error:
+        return f"curate: {error}"
     return None

@@ -173,6 +173,8 @@ def _fits(inputs: Any, _: Any) -> str | None:
         for key, kind in (("train", FramesData), ("validation", FramesData), ("parameters", orm.Dict)):
             if not isinstance(stage.get(key), kind):
                 return f"finetune: the stage {name!r} needs `{key}` ({kind.__name__})."
+        if not isinstance(stage.get("test", stage["train"]), FramesData):
+            return f"finetune: the stage {name!r} takes as `test` a FramesData."
         unknown = sorted(set(stage) - {"train", "validation", "test", "parameters"})
         if unknown:
             return f"finetune: the stage {name!r} has the unknown input {unknown[0]!r}."

@@ -13,7 +13,7 @@ from ..calculations.equilibrate import EquilibrateCalculation
 from ..calculations.equilibrate import fits as system_fits
 from ..calculations.shoot import ShootCalculation
 from ..contract.errors import RefusedError
-from ..contract.strict import dump, load
+from ..contract.strict import dump, load, require
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..data.shots import ShotsData
@@ -71,7 +71,9 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         """
         parameters = cls.get_protocol_inputs(protocol, overrides)
         atoms = molecule.get_ase()
-        chemistry = dict(parameters.get("chemistry", {}))
+        chemistry = parameters.get("chemistry", {})
+        require(isinstance(chemistry, Mapping), f"gun.chemistry: a mapping is needed, not {chemistry!r}.")
+        chemistry = dict(chemistry)
         if "groups" not in chemistry:
             chemistry["groups"] = dump(find_groups(atoms.numbers, atoms.positions))
         chemistry.setdefault("catalogue", dump(load_catalogue()))
@@ -185,8 +187,12 @@ def _fits(inputs: Any, context: Any) -> str | None:
         if all(name in inputs for name in ("slab", "molecule", "model")):
             check_system(parameters, inputs["slab"].get_ase(), inputs["molecule"].get_ase(), inputs["model"].r_max)
         for name in ("slab_states", "molecule_states"):
-            if inputs.get(name) is not None and "velocities" not in inputs[name].base.attributes.get("has"):
+            if inputs.get(name) is None:
+                continue
+            if "velocities" not in inputs[name].base.attributes.get("has"):
                 return f"{name} have no velocities (Å/fs)."
+            if "model" in inputs:
+                inputs["model"].check_covers(inputs[name].elements, name)
     except RefusedError as error:
         return str(error)
     return None

@@ -9,6 +9,7 @@ from aiida.cmdline.params import arguments, types
 from aiida.cmdline.utils import decorators, echo
 
 from ...data.frames import FramesData
+from ..root import refusals
 from ..tables import frames_table
 from .listing import print_list
 
@@ -41,6 +42,7 @@ def show(datum: FramesData) -> None:
 @arguments.DATUM(type=types.DataParamType(sub_classes=("aiida.data:mlgun.frames",)))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Extended XYZ file to write.")
 @decorators.with_dbenv()
+@refusals
 def export(datum: FramesData, output: Path) -> None:
     """Export as extended XYZ."""
     if output.exists():

@@ -11,6 +11,7 @@ from aiida.cmdline.utils import decorators, echo
 
 from ...contract.files import MODEL_FILES
 from ...data.model import ModelData
+from ..root import refusals
 from ..tables import model_table
 from .listing import print_list
 
@@ -43,6 +44,7 @@ def show(datum: ModelData) -> None:
 @arguments.DATUM(type=types.DataParamType(sub_classes=("aiida.data:mlgun.model",)))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @decorators.with_dbenv()
+@refusals
 def export(datum: ModelData, output: Path) -> None:
     """Export weights, configuration, probe and card as plain files."""
     if output.exists():

@@ -9,6 +9,7 @@ from aiida.cmdline.params import arguments, types
 from aiida.cmdline.utils import decorators, echo
 
 from ...data.shots import ShotsData
+from ..root import refusals
 from ..tables import shots_table
 from .listing import print_list
 
@@ -41,6 +42,7 @@ def show(datum: ShotsData) -> None:
 @arguments.DATUM(type=types.DataParamType(sub_classes=("aiida.data:mlgun.shots",)))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV file to write.")
 @decorators.with_dbenv()
+@refusals
 def export(datum: ShotsData, output: Path) -> None:
     """Export the table of shots as CSV (units: Å, fs, eV, K; drift in meV/atom/ps)."""
     if output.exists():

@@ -11,6 +11,7 @@ import logging
 import math
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,18 +101,19 @@ def run(argv: list[str], on_epoch: Callable[[int, str], None], deadline: float |
     args = build_default_arg_parser().parse_args(argv)
     watch = _EpochWatch(on_epoch, deadline)
     root = logging.getLogger()
-    before = torch.get_default_dtype()
+    before, handlers, level = torch.get_default_dtype(), list(root.handlers), root.level
     root.addHandler(watch)
     try:
-        with own_pickles_allowed(), _without_error_tables():
+        with own_pickles_allowed(), _without_error_tables(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # mace, e3nn and torch about their own code, dozens of lines each run
             run_train.run(args)
     except torch.OutOfMemoryError as error:
         raise RunFailedError("out_of_memory", f"batch_size {args.batch_size} does not fit.") from error
     finally:
-        root.removeHandler(watch)
-        for handler in list(root.handlers):  # mace adds its own, to files in the work folder
-            if isinstance(handler, logging.FileHandler | logging.StreamHandler):
-                root.removeHandler(handler)
+        for handler in set(root.handlers) - set(handlers):  # mace leaves its own, on files in the work folder
+            root.removeHandler(handler)
+            handler.close()
+        root.setLevel(level)
         torch.set_default_dtype(before)
 
 

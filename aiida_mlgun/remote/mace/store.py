@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from ase import Atoms
@@ -24,6 +25,8 @@ from .predict import predict, species
 from .rebuild import MaceModel, describe, rebuild
 
 PROBE_TOLERANCE = 1e-7  # relative; float64 against float64, other batch or thread counts change the last digits only
+# what JSON, safetensors, MACE and torch raise at a file that is cut off or was made for other versions
+_FOREIGN = (AttributeError, KeyError, RuntimeError, TypeError, ValueError, safetensors.SafetensorError)
 
 
 def save_model(model: MaceModel, folder: Path) -> dict[str, Any]:
@@ -56,12 +59,20 @@ def load_model(folder: Path, device: str, dtype: str) -> MaceModel:
         config = json.loads((folder / files.MODEL_CONFIG).read_text())
         probe = json.loads((folder / files.MODEL_PROBE).read_text())
         weights = safetensors.torch.load((folder / files.MODEL_WEIGHTS).read_bytes())
+        model = rebuild(config, weights, torch.float64)
+        recorded = {name: np.asarray(probe[name], dtype=np.float64) for name in ("energy", "forces")}
     except FileNotFoundError as error:
         raise RefusedError(f"the model folder lacks {Path(str(error.filename)).name}.") from error
-    model = rebuild(config, weights, torch.float64)
+    except RefusedError:
+        raise
+    except _FOREIGN as error:
+        first = str(error).partition("\n")[0]
+        raise RefusedError(f"the files of the model folder are damaged or foreign ({first}).") from error
     energies, forces = predict(model, probe_frames(species(model)), 4, "cpu")
-    for name, new, old in (("energies", energies, probe["energy"]), ("forces", forces, probe["forces"])):
-        worst = float(np.abs(new - np.asarray(old)).max())
+    for name, new, old in (("energies", energies, recorded["energy"]), ("forces", forces, recorded["forces"])):
+        if new.shape != old.shape:
+            raise RunFailedError("model_not_rebuilt", f"probe {name} have shape {new.shape}, {old.shape} is recorded.")
+        worst = float(np.abs(new - old).max())
         limit = PROBE_TOLERANCE * max(1.0, float(np.abs(old).max()))
         if not worst <= limit:
             raise RunFailedError("model_not_rebuilt", f"probe {name} differ by {worst:.2e}, {limit:.2e} is allowed.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiida import orm
 from aiida.engine import calcfunction
 
@@ -10,17 +12,23 @@ from ...data.frames import FramesData
 from ...science.frames import concatenate
 
 
+def check_one_level(sets: Mapping[str, FramesData]) -> None:
+    """Refuse sets whose levels of theory differ."""
+    levels = {level for node in sets.values() for level in node.base.attributes.get("levels")}
+    if len(levels) > 1:
+        raise RefusedError(
+            f"the sets are of different levels of theory ({'; '.join(sorted(levels))}): do not mix them."
+        )
+
+
 @calcfunction
 def merge_raw(allow_mixed_levels: orm.Bool, **sets: FramesData) -> FramesData:
     """One raw set from several, in the order of their names.
 
     :raises RefusedError: when their levels of theory differ and nobody said that they may.
     """
-    levels = {level for node in sets.values() for level in node.base.attributes.get("levels")}
-    if len(levels) > 1 and not allow_mixed_levels.value:
-        raise RefusedError(
-            f"the sets are of different levels of theory ({'; '.join(sorted(levels))}): do not mix them."
-        )
+    if not allow_mixed_levels.value:
+        check_one_level(sets)
     return FramesData(concatenate([sets[name].frames() for name in sorted(sets)]), {"merged": sorted(sets)})
 
 

@@ -29,6 +29,7 @@ def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
         raise RefusedError("two batches hold the same shot: each shot may count once.")
     outcomes = [str(o) for a in arrays for o in a["outcome"]]
     drift = np.abs(np.concatenate([a["drift"] for a in arrays]))
+    drift = drift[np.isfinite(drift)]  # a shot that was over at the first look has none
     table = outcome_table(outcomes, outcome_names(chemistry))
     bound = sum(o in productive_names(chemistry) for o in outcomes)
     p, low, high = sticking(bound, len(outcomes))
@@ -40,8 +41,8 @@ def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
             "n_bound": bound,
             "sticking": {"p": p, "low": low, "high": high},
             "undecided": sum(o == "undecided" for o in outcomes),
-            "median_abs_drift": float(np.median(drift)),
-            "max_abs_drift": float(drift.max()),
+            "median_abs_drift": float(np.median(drift)) if len(drift) else None,
+            "max_abs_drift": float(drift.max()) if len(drift) else None,
         }
     )
 
@@ -58,7 +59,8 @@ def extract_shot(shots: ShotsData, shot: orm.Int) -> FramesData:
     rows = np.flatnonzero(arrays["shot"] == shot.value)
     if not len(rows):
         held = arrays["shot"]
-        raise RefusedError(f"shot {shot.value} is not in this batch, which holds {held.min()} to {held.max()}.")
+        which = f"{held.min()} to {held.max()}" if len(held) else "none"
+        raise RefusedError(f"shot {shot.value} is not in this batch, which holds {which}.")
     row = int(rows[0])
     images, times = path_of(shots, arrays, row)
     tags = {"run": str(shot.value), "stratum": str(arrays["outcome"][row])}

@@ -1,0 +1,125 @@
+"""Bad input is refused before anything is submitted, in a sentence that says what and where."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiida import orm
+from ase import Atoms
+
+from aiida_mlgun.contract.jobs import VERBS
+from aiida_mlgun.data.frames import FramesData
+from aiida_mlgun.data.model import ModelData
+from tests.nodes import acetylene, chemistry, instantiate, labelled, model_contents, slab_atoms, states
+
+COPPER = Atoms("Cu2", [(0, 0, 0), (2.5, 0, 0)], cell=[9, 9, 9], pbc=True)
+SHOTS = {"n_shots": 1, "chemistry": chemistry()}
+
+
+@pytest.fixture
+def code(aiida_code_installed: Callable[..., orm.InstalledCode]) -> orm.InstalledCode:
+    return aiida_code_installed(filepath_executable="bash")
+
+
+def refusal(name: str, code: orm.InstalledCode, **inputs: Any) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  the caller looks at the sentence
+        instantiate(name, code=code, **inputs)
+    return str(caught.value)
+
+
+def frames(atoms: Atoms | None = None, **tags: str) -> FramesData:
+    return FramesData(labelled(atoms or acetylene(), **tags))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_unknown_keys_are_named(verb: str, code: orm.InstalledCode) -> None:
+    sentence = refusal(f"mlgun.{verb}", code, parameters=orm.Dict({"sede": 3, "sha256": "a" * 64}))
+    assert f"{verb}: unknown key 'sede'. Known: " in sentence
+
+
+@pytest.mark.parametrize(
+    ("verb", "parameters", "sentence"),
+    [
+        ("curate", {"keep_every": 0}, "keep_every must be at least 1, not 0."),
+        ("curate", {"split": "by_luck"}, "curate.split: 'by_luck' is not one of random, by_run, tag."),
+        ("curate", {"schema": 1}, "curate.schema follows from the other inputs; leave it out of the parameters."),
+        ("train", {"parent": True}, "train.parent follows from the other inputs; leave it out of the parameters."),
+        ("train", {"has_test": True}, "train.has_test follows from the other inputs"),
+        ("train", {"stage": {"lr": 3}}, "stage.lr must lie in (0, 1), not 3.0."),
+        ("train", {"stage": {"learning_rate": 0.1}}, "train.stage: unknown key 'learning_rate'."),
+        ("train", {"architecture": {"r_max": 50}}, "architecture.r_max must lie in [1.5, 12] Å"),
+        ("evaluate", {"precision": "float16"}, "is not one of float32, float64"),
+        ("equilibrate", {"temperature": -1}, "temperature must be positive, not -1.0 K."),
+        ("equilibrate", {"fixed_layers": 0}, "a slab without a fixed layer drifts"),
+        ("shoot", {"n_shots": 5}, "shoot: the key 'chemistry' is missing."),
+        ("shoot", SHOTS | {"n_shots": "many"}, "shoot.n_shots: int is needed, not 'many'."),
+        ("shoot", SHOTS | {"velocity": {"recipe": "beam"}}, "velocity.kinetic_energy (eV) must be positive"),
+        ("shoot", SHOTS | {"aim": {"height": 5}}, "aim.height (5.0 Å) must exceed decision.leave_height (8.0 Å)."),
+        ("convert", {"sha256": "abc"}, "sha256 must be 64 hexadecimal digits, not 'abc'."),
+        ("convert", {}, "convert: the key 'sha256' is missing."),
+    ],
+)
+def test_parameters_out_of_range(verb: str, parameters: dict[str, Any], sentence: str, code: orm.InstalledCode) -> None:
+    assert sentence in refusal(f"mlgun.{verb}", code, parameters=orm.Dict(parameters))
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "equilibrate", "shoot"])
+def test_an_element_that_the_model_does_not_know(verb: str, code: orm.InstalledCode) -> None:
+    given: dict[str, Any] = {
+        "train": {"train": frames(), "validation": frames(COPPER)},
+        "evaluate": {"frames": frames(COPPER)},
+        "equilibrate": {"slab": orm.StructureData(ase=COPPER), "molecule": orm.StructureData(ase=acetylene())},
+        "shoot": {
+            "slab_states": FramesData(states(COPPER)),
+            "molecule_states": FramesData(states(acetylene())),
+            "parameters": orm.Dict(SHOTS),
+        },
+    }[verb]
+    owner = {"train": "the validation set", "evaluate": "the set", "equilibrate": "the slab", "shoot": "slab_states"}
+    sentence = refusal(f"mlgun.{verb}", code, model=ModelData(model_contents(), {"name": "m"}), **given)
+    assert f"{owner[verb]} holds Cu, which the model 'm' does not know (it knows H, C" in sentence
+
+
+def test_start_states_without_velocities(code: orm.InstalledCode) -> None:
+    given = {
+        "slab_states": FramesData(states(slab_atoms())),
+        "molecule_states": FramesData(states(acetylene(), 2, False)),
+    }
+    sentence = refusal("mlgun.shoot", code, model=ModelData(model_contents()), parameters=orm.Dict(SHOTS), **given)
+    assert "molecule_states have no velocities; equilibrate them, or import frames with velocities (Å/fs)." in sentence
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_parent_or_an_architecture(both: bool, code: orm.InstalledCode) -> None:
+    given: dict[str, Any] = {"train": frames(), "validation": frames()}
+    if both:
+        given |= {"model": ModelData(model_contents()), "parameters": orm.Dict({"architecture": {}})}
+    sentence = refusal("mlgun.train", code, **given)
+    assert "give a parent model, or an architecture in the parameters to train from scratch; not both." in sentence
+
+
+def test_training_sets_need_labels_and_more_than_isolated_atoms(code: orm.InstalledCode) -> None:
+    model = ModelData(model_contents())
+    bare = FramesData(states(acetylene()))
+    sentence = refusal("mlgun.train", code, model=model, train=bare, validation=frames())
+    assert "the train set has no energy and no forces; label it, or name the key when importing." in sentence
+    atoms = FramesData(labelled(Atoms("H"), stratum="IsolatedAtom"))
+    sentence = refusal("mlgun.train", code, model=model, train=frames(), validation=atoms)
+    assert "the validation set holds no frame besides isolated atoms." in sentence
+
+
+def test_an_empty_structure(code: orm.InstalledCode) -> None:
+    slab, empty = orm.StructureData(ase=slab_atoms()), orm.StructureData(cell=[[9, 0, 0], [0, 9, 0], [0, 0, 9]])
+    given = {"model": ModelData(model_contents()), "slab": slab, "molecule": empty}
+    assert "the molecule has no atoms." in refusal("mlgun.equilibrate", code, **given)
+
+
+def test_convert_needs_one_source(code: orm.InstalledCode) -> None:
+    sentence = refusal("mlgun.convert", code, parameters=orm.Dict({"sha256": "a" * 64}))
+    assert "convert: give one of file, path and official, not none." in sentence
+    file = orm.SinglefileData(io.BytesIO(b"x"), filename="x.model")
+    sentence = refusal("mlgun.convert", code, file=file, parameters=orm.Dict({"sha256": "a" * 64, "path": "/x"}))
+    assert "not path and file." in sentence

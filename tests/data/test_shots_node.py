@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+
+from aiida_mlgun.contract.errors import RefusedError
+from aiida_mlgun.data.shots import COLUMNS, ShotsData
+from aiida_mlgun.science.frames import pack
+from tests.nodes import kept_paths, shot_arrays
+
+
+def test_the_columns_are_those_the_compute_machine_writes() -> None:
+    assert set(COLUMNS) <= set(shot_arrays())
+
+
+def test_attributes_answer_what_one_asks() -> None:
+    node = ShotsData(shot_arrays((4, 5, 6))).store()
+    get = node.base.attributes.get
+    assert (len(node), get("n_atoms"), node.counts) == (3, 28, {"intact": 1, "on_top CC": 2})
+    assert (get("shots"), get("seeds"), get("outcomes")) == (
+        [4, 5, 6],
+        [904, 905, 906],
+        ["on_top CC", "on_top CC", "intact"],
+    )
+    assert get("median_abs_drift") == pytest.approx(0.01)
+    query = orm.QueryBuilder().append(ShotsData, filters=ShotsData.fields.n_shots == 3)
+    assert node.pk in [n.pk for n in query.all(flat=True)]
+
+
+def test_arrays_come_back_and_make_a_table() -> None:
+    arrays = shot_arrays()
+    node = ShotsData(arrays).store()
+    back = node.arrays()
+    assert back.keys() == arrays.keys()
+    assert all(np.array_equal(back[name], arrays[name]) for name in arrays)
+    table = node.to_pandas()
+    assert (list(table.columns), len(table)) == (list(COLUMNS), 3)
+    assert node.trajectories() == {}
+
+
+def test_kept_paths_lie_in_the_node_and_in_its_hash() -> None:
+    plain = ShotsData(shot_arrays())
+    node = ShotsData(shot_arrays(), pack(kept_paths((1,))))
+    assert node.trajectories()["positions"].shape == (2, 28, 3)
+    assert node.content_hash != plain.content_hash == ShotsData(shot_arrays()).content_hash
+
+
+def test_a_shot_over_at_once_has_no_drift_and_still_counts() -> None:
+    arrays = shot_arrays()
+    arrays["drift"] = np.array([np.nan, -0.04, 0.02])
+    assert ShotsData(arrays).store().base.attributes.get("median_abs_drift") == pytest.approx(0.03)
+    arrays["drift"] = np.full(3, np.nan)
+    assert ShotsData(arrays).store().base.attributes.get("median_abs_drift") is None
+
+
+def test_a_batch_without_a_finished_shot() -> None:
+    node = ShotsData(shot_arrays(())).store()
+    assert (len(node), node.counts, len(node.to_pandas())) == (0, {}, 0)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_missing_column_is_named(name: str) -> None:
+    arrays = shot_arrays()
+    del arrays[name]
+    with pytest.raises(RefusedError, match=f"the shots lack the column '{name}'"):
+        ShotsData(arrays)
+
+
+def test_an_empty_node_cannot_be_stored() -> None:
+    with pytest.raises(ValidationError, match=r"shots\.npz"):
+        ShotsData().store()
