@@ -39,7 +39,7 @@ def refusals(function: F) -> F:
         except (RefusedError, NotExistent, InvalidOperation) as error:
             echo.echo_critical(str(error))
         except OSError as error:
-            echo.echo_critical(f"{error.filename}: {error.strerror}.")
+            echo.echo_critical(f"{error.filename}: {error.strerror}." if error.filename else str(error))
         except ValueError as error:  # a port's validator: keep its sentence, drop the frame around it
             echo.echo_critical(_FRAME.sub("", str(error)))
 

@@ -52,6 +52,8 @@ def _node_or_atoms(text: str, what: str) -> orm.StructureData | Atoms:
             with path.open(encoding="utf-8") as handle:
                 kind = "extxyz" if path.suffix in (".xyz", ".extxyz") else None
                 atoms = ase.io.read(handle if kind else path, format=kind)
+        except StopIteration as error:
+            raise RefusedError(f"{path}: the file holds no structure.") from error
         except (ValueError, KeyError, IndexError, OSError, ase.io.formats.UnknownFileTypeError) as error:
             raise RefusedError(f"{path}: ASE cannot read the {what} ({error}).") from error
         assert isinstance(atoms, Atoms)

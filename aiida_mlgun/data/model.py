@@ -166,6 +166,8 @@ def tensor_table(content: bytes) -> dict[str, dict[str, Any]]:
     """
     try:
         (length,) = struct.unpack("<Q", content[:8])
+        if length > len(content) - 8:
+            raise ValueError("the header is longer than the file")
         header = json.loads(content[8 : 8 + length])
         if not isinstance(header, dict):
             raise ValueError("the header is no mapping")

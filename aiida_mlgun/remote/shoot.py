@@ -15,9 +15,8 @@ from ..contract.jobs import ShootJob
 from ..science.aim import Shot, place
 from ..science.aim_checks import check_geometry, check_images
 from ..science.frames import Floats, Frames
-from ..science.images import Lattice
 from ..science.outcomes import UNDECIDED, ShotTracker
-from ..science.slabs import analyse, fixed_mask
+from ..science.slabs import analyse_states, fixed_mask
 from .device import choose, set_threads
 from .engine.evaluator import MaceEvaluator
 from .engine.flight import EXPLODED, Landed, Launch
@@ -113,11 +112,8 @@ def find_target(slab_states: Frames, molecule_states: Frames) -> Target:
     """What all shots share; layers and dimers from the mean of the slab's states, in which heat has averaged out."""
     atoms = slab_states.part(0)
     numbers, cell, pbc = slab_states.numbers[atoms], slab_states.cell[0], slab_states.pbc[0]
-    positions = slab_states.positions.reshape(len(slab_states), -1, 3)
-    moves = Lattice.lateral(cell, pbc).nearest(positions - positions[0])
-    slab = analyse(numbers, positions[0] + moves.mean(axis=0), cell, pbc)
     both = np.concatenate([numbers, molecule_states.numbers[molecule_states.part(0)]])
-    return Target(both, cell, pbc, slab)
+    return Target(both, cell, pbc, analyse_states(slab_states))
 
 
 def aim(job: ShootJob, slab_states: Frames, molecule_states: Frames, target: Target, r_max: float) -> list[Shot]:

@@ -25,7 +25,7 @@ def code(aiida_code_installed: Callable[..., orm.InstalledCode]) -> orm.Installe
 
 
 def refusal(name: str, code: orm.InstalledCode, **inputs: Any) -> str:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the caller looks at the sentence
+    with pytest.raises(ValueError) as caught:
         instantiate(name, code=code, **inputs)
     return str(caught.value)
 

@@ -110,6 +110,7 @@ def test_shapes_count_numbers() -> None:
         safetensors({"a": entry(dtype="OBJECT")}, bytes(8)),
         safetensors({"a": entry(dtype=["F32"])}, bytes(8)),
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_hostile_headers_are_refused(content: bytes) -> None:
     with pytest.raises(RefusedError, match=f"{MODEL_WEIGHTS} is no safetensors file"):

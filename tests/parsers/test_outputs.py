@@ -1,0 +1,164 @@
+"""The files of each verb become its nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from aiida import orm
+from ase import Atoms
+
+from aiida_mlgun.contract import files
+from aiida_mlgun.contract.status import BY_NAME
+from aiida_mlgun.data.frames import FramesData
+from aiida_mlgun.data.model import ModelData
+from aiida_mlgun.science.frames import Frames, pack, to_arrays
+from tests.nodes import acetylene, kept_paths, labelled, model_contents, shot_arrays, slab_atoms, states
+from tests.parsers.conftest import Parsed, ok
+
+Parse = Callable[..., Parsed]
+ERRORS = {"all": {"rmse_energy": 0.01, "rmse_forces": 0.1}}
+MODEL = {f"{files.MODEL}/{name}": content for name, content in model_contents().items()}
+
+
+def packed(frames: Frames) -> bytes:
+    return pack(to_arrays(frames))
+
+
+def get(found: Parsed, name: str) -> Any:
+    return found.outputs[name]
+
+
+@pytest.mark.parametrize("test", [0, 2])
+def test_curate(test: int, parse: Parse) -> None:
+    raw = FramesData(labelled(acetylene(), 8))
+    report = {"counts": {"train": 5, "validation": 1, "test": test}, "steps": []}
+    outputs = {
+        files.TRAIN: packed(labelled(acetylene(), 5)),
+        files.VALIDATION: packed(labelled(acetylene(), 1)),
+        files.TEST: packed(labelled(acetylene(), 8).select(range(test))),
+        files.CURATION: json.dumps(report).encode(),
+    }
+    found = parse("curate", ok("curate", outputs), {"frames": raw})
+    assert found.code is None
+    assert set(found.outputs) == {"results", "train", "validation", "report", *(["test"] if test else [])}
+    assert (len(get(found, "train")), len(get(found, "validation"))) == (5, 1)
+    assert get(found, "train").base.attributes.get("source") == {"curated_from": raw.uuid, "side": "train"}
+    assert get(found, "report").get_dict() == report
+
+
+def train_outputs() -> dict[str, bytes]:
+    training = {"history": {"epoch": [0]}, "errors": {"validation": ERRORS}, "e0s": {"H": -13.6}}
+    return {**MODEL, files.TRAINING: json.dumps(training).encode()}
+
+
+def test_train_writes_the_lineage_and_keeps_the_parents_licence(parse: Parse) -> None:
+    above = {"name": "first", "content_hash": "0" * 64}
+    parent = ModelData(model_contents(), {"name": "parent", "licence": "ASL", "lineage": [above]})
+    train = FramesData(labelled(acetylene(), level="PBE-D3"))
+    parameters = orm.Dict({"name": "second", "stage": {"epochs": 3}})
+    found = parse("train", ok("train", train_outputs()), {"train": train, "model": parent, "parameters": parameters})
+    assert found.code is None
+    model = get(found, "model")
+    attributes = model.base.attributes
+    assert (model.name, attributes.get("level"), attributes.get("licence")) == ("second", "PBE-D3", "ASL")
+    assert attributes.get("trust") == "safe"
+    assert model.card["lineage"] == [above, {"name": "parent", "content_hash": parent.content_hash}]
+    assert model.card["stage"] == {"epochs": 3}
+    assert model.card["errors"] == {"validation": ERRORS["all"]}
+    assert get(found, "training")["e0s"] == {"H": -13.6}
+
+
+def test_train_from_scratch_has_no_lineage(parse: Parse) -> None:
+    train = FramesData(labelled(Atoms("H2", [(0, 0, 0), (0.75, 0, 0)]), level=""))
+    given = {"train": train, "parameters": orm.Dict({"architecture": {}})}
+    model = get(parse("train", ok("train", train_outputs()), given), "model")
+    assert (model.name, model.card["lineage"], model.card["level"]) == ("model", [], "unknown")
+    assert model.card["licence"] == "as its training data"
+
+
+@pytest.mark.parametrize(("card", "trust"), [({}, "user"), ({"trust": "pinned", "name": "official"}, "pinned")])
+def test_convert(card: dict[str, str], trust: str, parse: Parse) -> None:
+    given = {"parameters": orm.Dict({"sha256": "a" * 64}), "card": orm.Dict(card)}
+    found = parse("convert", ok("convert", MODEL), given)
+    assert found.code is None
+    model = get(found, "model")
+    assert model.base.attributes.get("trust") == trust
+    assert model.card["sha256"] == "a" * 64
+    assert model.content_hash == ModelData(model_contents()).content_hash
+
+
+def test_convert_without_a_card(parse: Parse) -> None:
+    found = parse("convert", ok("convert", MODEL), {"parameters": orm.Dict({"sha256": "b" * 64})})
+    assert get(found, "model").base.attributes.get("trust") == "user"
+
+
+def test_evaluate(parse: Parse) -> None:
+    energy, forces = np.arange(2.0), np.ones((8, 3))
+    outputs = {
+        files.PREDICTIONS: pack({"energy": energy, "forces": forces}),
+        files.ERRORS: json.dumps(ERRORS).encode(),
+    }
+    found = parse("evaluate", ok("evaluate", outputs))
+    assert found.code is None
+    assert get(found, "errors").get_dict() == ERRORS
+    assert np.array_equal(get(found, "predictions").get_array("energy"), energy)
+    assert get(found, "predictions").get_array("forces").shape == (8, 3)
+
+
+def test_equilibrate(parse: Parse) -> None:
+    slab, molecule = orm.StructureData(ase=slab_atoms()), orm.StructureData(ase=acetylene())
+    outputs = {
+        files.SLAB_STATES: packed(states(slab_atoms(), 3)),
+        files.MOLECULE_STATES: packed(states(acetylene(), 3)),
+        files.EQUILIBRATION: json.dumps({"temperature": 301.0}).encode(),
+    }
+    found = parse("equilibrate", ok("equilibrate", outputs), {"slab": slab, "molecule": molecule})
+    assert found.code is None
+    for name, source in (("slab_states", slab), ("molecule_states", molecule)):
+        node = get(found, name)
+        assert (len(node), node.base.attributes.get("has")) == (3, ["velocities"])
+        assert node.base.attributes.get("source") == {"equilibrated": source.uuid}
+    assert get(found, "report")["temperature"] == 301.0
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_shoot(kept: bool, parse: Parse) -> None:
+    outputs = {files.SHOTS: pack(shot_arrays())}
+    if kept:
+        outputs[files.TRAJECTORIES] = pack(kept_paths())
+    found = parse("shoot", ok("shoot", outputs))
+    assert found.code is None
+    shots = get(found, "shots")
+    assert (shots.counts, bool(shots.trajectories())) == ({"intact": 1, "on_top CC": 2}, kept)
+
+
+def test_finished_shots_outlive_the_wall_time(parse: Parse) -> None:
+    outputs = {files.SHOTS: pack(shot_arrays((0, 1)))}
+    found = parse("shoot", ok("shoot", outputs, status="wall_time", detail="2 of 9 shots."), scheduler=120)
+    assert found.code == BY_NAME["wall_time"].code
+    assert len(get(found, "shots")) == 2
+
+
+def test_a_batch_of_exploded_shots_is_still_a_node(parse: Parse) -> None:
+    outputs = {files.SHOTS: pack(shot_arrays((0, 1), "explosion", drift=float("nan")))}
+    found = parse("shoot", ok("shoot", outputs))
+    assert found.code is None
+    assert get(found, "shots").counts == {"explosion": 1, "intact": 1}
+
+
+def test_frames_that_do_not_fit_are_refused(parse: Parse) -> None:
+    arrays = to_arrays(states(acetylene()))
+    arrays["positions"] = arrays["positions"][:-1]
+    outputs = {
+        files.SLAB_STATES: pack(arrays),
+        files.MOLECULE_STATES: packed(states(acetylene())),
+        files.EQUILIBRATION: b"{}",
+    }
+    slab = orm.StructureData(ase=slab_atoms())
+    found = parse("equilibrate", ok("equilibrate", outputs), {"slab": slab, "molecule": slab})
+    assert found.code == BY_NAME["checksum_mismatch"].code
+    assert "'positions' has shape" in (found.message or "")

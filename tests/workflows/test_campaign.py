@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiida_mlgun.contract.errors import RefusedError
+from aiida_mlgun.contract.jobs import ShootJob
+from aiida_mlgun.contract.strict import load
+from aiida_mlgun.science.slabs import analyse
+from aiida_mlgun.workflows.campaign import GunParameters, check_system
+from tests.nodes import acetylene, chemistry, slab_atoms
+
+
+def campaign(**changes: Any) -> GunParameters:
+    data: dict[str, Any] = {"n_shots": 10, "chemistry": chemistry(), "aim": {"height": 9.0}, "min_image_gap": 3.0}
+    data |= {"decision": {"leave_height": 8.0}, "min_vacuum": 1.0, **changes}
+    return load(GunParameters, data, "gun")
+
+
+@pytest.mark.parametrize(
+    ("first", "n", "per_job"), [(0, 10, 3), (0, 10, 10), (0, 10, 100), (7, 1, 1), (1000, 1000, 100), (3, 101, 25)]
+)
+def test_the_batches_hold_each_shot_once(first: int, n: int, per_job: int) -> None:
+    batches = campaign(first_shot=first, n_shots=n, shots_per_job=per_job).batches()
+    shots = [s for b in batches for s in range(b["first_shot"], b["first_shot"] + b["n_shots"])]
+    assert shots == list(range(first, first + n))
+    assert max(b["n_shots"] for b in batches) <= per_job
+    assert len(batches) == -(-n // per_job)
+
+
+def test_a_batch_is_a_shoot_job_of_this_campaign() -> None:
+    whole = campaign(seed=77, fixed_layers=2, keep_trajectories=["intact"], device="cpu", dynamics={"threads": 3})
+    for batch in whole.batches():
+        job = load(ShootJob, batch, "shoot")
+        assert (job.seed, job.fixed_layers, job.keep_trajectories, job.device) == (77, 2, ("intact",), "cpu")
+        assert (job.chemistry, job.aim, job.dynamics) == (whole.chemistry, whole.aim, whole.dynamics)
+    start = campaign(seed=77, device="cpu", dynamics={"threads": 3}, equilibrate={"snapshots": 4})
+    assert start.equilibrate_parameters() == {
+        "snapshots": 4,
+        "seed": 77,
+        "fixed_layers": 1,
+        "device": "cpu",
+        "threads": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"n_shots": 0}, "n_shots must be at least 1, not 0."),
+        ({"shots_per_job": 0}, "shots_per_job must be at least 1"),
+        ({"jobs_at_once": 0}, "jobs_at_once must be at least 1"),
+        ({"first_shot": -1}, "first_shot must not be negative"),
+        ({"fixed_layers": 0}, "a slab without a fixed layer drifts"),
+        ({"seed": -5}, r"seed must lie in \[0, 2\^63\)"),
+        ({"equilibrate": {"temperature": 0}}, "temperature must be positive"),
+        ({"equilibrate": {"device": "cpu"}}, "equilibrate.device is the campaign's own"),
+        ({"decision": {"leave_height": 12.0}}, "aim.height .* must exceed decision.leave_height"),
+        ({"chemistry": {"groups": [], "catalogue": []}}, "name at least one reactive group"),
+        (
+            {"chemistry": {**chemistry(), "catalogue": chemistry()["catalogue"][:-1]}},
+            "the last mode must have no conditions",
+        ),
+    ],
+)
+def test_a_campaign_that_cannot_be(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RefusedError, match=sentence):
+        campaign(**changes)
+
+
+def test_a_good_system_passes() -> None:
+    assert check_system(campaign(), slab_atoms(), acetylene(), 5.0) is None  # type: ignore[func-returns-value]
+
+
+def refused(parameters: GunParameters, **changes: Any) -> str:
+    given = {"slab": slab_atoms(), "molecule": acetylene(), "r_max": 5.0} | changes
+    with pytest.raises(RefusedError) as caught:
+        check_system(parameters, given["slab"], given["molecule"], given["r_max"])
+    return str(caught.value)
+
+
+def test_a_molecule_that_would_start_in_the_slab() -> None:
+    low = campaign(aim={"height": 1.0}, decision={"early": False})
+    assert refused(low).startswith("aim.height is 1.0 Å and the molecule reaches 1.7 Å below its centre of mass")
+    near = refused(campaign(aim={"height": 2.0}, decision={"early": False}))
+    assert near.endswith("Å apart; raise aim.height.")
+    assert "of the molecule and" in near
+
+
+def test_a_cell_too_narrow_for_the_models_cutoff() -> None:
+    sentence = refused(campaign(min_image_gap=None))
+    assert sentence.startswith("the cell is too narrow: it repeats every 7.7 Å and the molecule is 3.3 Å long")
+    assert sentence.endswith("5.0 Å are needed. Repeat the slab along x and y.")
+    wide = slab_atoms().repeat((2, 2, 1))
+    check_system(campaign(min_image_gap=None), wide, acetylene(), 5.0)
+
+
+def test_more_fixed_layers_than_the_slab_has() -> None:
+    slab = slab_atoms()
+    layers = analyse(slab.numbers, slab.positions, slab.cell.array, slab.pbc).n_layers
+    for fixed in (layers, layers + 5):
+        sentence = refused(campaign(fixed_layers=fixed))
+        assert sentence == f"fixed_layers is {fixed}, and the slab has {layers} layers: none would move."
+    check_system(campaign(fixed_layers=layers - 1), slab, acetylene(), 5.0)
+
+
+@pytest.mark.parametrize("atom", [4, -1, 100])
+def test_a_group_atom_that_the_molecule_lacks(atom: int) -> None:
+    groups = {"groups": [{"name": "CC", "atoms": [0, atom]}]}
+    sentence = refused(campaign(chemistry={**chemistry(), **groups}))
+    assert sentence == f"the group 'CC' names atom [{atom}]; the molecule's atoms are 0 to 3."
+
+
+def test_a_vacuum_too_small() -> None:
+    assert "the vacuum is too small" in refused(campaign(min_vacuum=9.0))
+    open_above = slab_atoms()
+    open_above.pbc = (True, True, False)
+    check_system(campaign(min_vacuum=9.0), open_above, acetylene(), 5.0)
+
+
+def test_two_molecules_at_once() -> None:
+    pair = acetylene()
+    other = pair.copy()
+    other.positions += np.array([3.0, 0, 0])
+    assert "made of 2 fragments" in refused(
+        campaign(aim={"height": 9.5}, min_vacuum=0.1, min_image_gap=1.0), molecule=pair + other
+    )
+
+
+def test_the_cell_of_the_molecule_does_not_matter() -> None:
+    moved = acetylene()
+    moved.positions += np.array([50.0, -3.0, 11.0])
+    check_system(replace(campaign(), n_shots=1), slab_atoms(), moved, 5.0)
+    assert refused(campaign(aim={"height": 1.0}, decision={"early": False}), molecule=moved).startswith("aim.height")

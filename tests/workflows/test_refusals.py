@@ -1,0 +1,127 @@
+"""Workflows refuse in a sentence what would only fail later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.plugins import WorkflowFactory
+from ase import Atoms
+
+from aiida_mlgun.data.frames import FramesData
+from aiida_mlgun.data.model import ModelData
+from tests.nodes import acetylene, chemistry, labelled, model_contents, slab_atoms, states
+
+COPPER = Atoms("Cu2", [(0, 0, 0), (2.5, 0, 0)], cell=[9, 9, 9], pbc=True)
+Refusal = Callable[..., str]
+
+
+@pytest.fixture
+def refusal(aiida_code_installed: Callable[..., orm.InstalledCode]) -> Refusal:
+    code = aiida_code_installed(filepath_executable="bash")
+
+    def get(name: str, **inputs: Any) -> str:
+        with pytest.raises(ValueError) as caught:
+            instantiate_process(get_manager().get_runner(), WorkflowFactory(f"mlgun.{name}"), code=code, **inputs)
+        return str(caught.value)
+
+    return get
+
+
+def frames(atoms: Atoms | None = None, level: str = "PBE") -> FramesData:
+    return FramesData(labelled(atoms or acetylene(), level=level))
+
+
+def stage(**changes: Any) -> dict[str, Any]:
+    return {"train": frames(), "validation": frames(), "parameters": orm.Dict({}), **changes}
+
+
+def test_curate_needs_a_set_with_forces(refusal: Refusal) -> None:
+    assert "give at least one set of raw frames" in refusal("curate", frames={})
+    sentence = refusal("curate", frames={"bare": FramesData(states(acetylene()))})
+    assert "the set 'bare' has no forces, and dynamics cannot be learnt without. Label it first." in sentence
+
+
+def test_curate_does_not_mix_levels_of_theory(
+    refusal: Refusal, aiida_code_installed: Callable[..., orm.InstalledCode]
+) -> None:
+    sets = {"a": frames(), "b": frames(level="GFN1-xTB")}
+    assert "curate: the sets are of different levels of theory (GFN1-xTB; PBE)" in refusal("curate", frames=sets)
+    inputs = {"frames": sets, "code": aiida_code_installed(filepath_executable="bash")}
+    chain = WorkflowFactory("mlgun.curate")
+    allowed = instantiate_process(get_manager().get_runner(), chain, allow_mixed_levels=True, **inputs)
+    assert allowed.inputs.allow_mixed_levels.value is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"train": None}, "the stage 'stage_1' needs `train` (FramesData)"),
+        ({"parameters": None}, "the stage 'stage_1' needs `parameters` (Dict)"),
+        ({"tset": orm.Dict}, "the stage 'stage_1' has the unknown input 'tset'"),
+        ({"test": orm.Dict}, "the stage 'stage_1' takes as `test` a FramesData"),
+        ({"parameters": {"stage": {"lr": 7}}}, "stage_1: stage.lr must lie in (0, 1)"),
+        ({"parameters": {"architecture": {}}}, "takes an architecture; see 'stage_1'"),
+        ({"validation": "bare"}, "the validation set of stage_1 has no energy and no forces"),
+        ({"train": "copper"}, "the train set of stage_1 holds Cu, which the model"),
+    ],
+)
+def test_finetune_stages(changes: dict[str, Any], sentence: str, refusal: Refusal) -> None:
+    special = {"bare": lambda: FramesData(states(acetylene())), "copper": lambda: frames(COPPER)}
+    entry = stage()
+    for name, value in changes.items():
+        if value is None:
+            del entry[name]
+        elif value is orm.Dict or isinstance(value, dict):
+            entry[name] = orm.Dict(value if isinstance(value, dict) else {})
+        else:
+            entry[name] = special[value]()
+    assert sentence in refusal("finetune", model=ModelData(model_contents()), stages={"stage_1": entry})
+
+
+def test_finetune_needs_a_stage_and_a_start(refusal: Refusal) -> None:
+    assert "give at least one stage" in refusal("finetune", model=ModelData(model_contents()))
+    assert "only the first stage, and only without a model" in refusal("finetune", stages={"a": stage()})
+    scratch = {"parameters": orm.Dict({"architecture": {}})}
+    sentence = refusal("finetune", stages={"a": stage(**scratch), "b": stage(parameters=scratch["parameters"])})
+    assert "see 'b'" in sentence
+
+
+def gun(**changes: Any) -> dict[str, Any]:
+    parameters = {"n_shots": 1, "chemistry": chemistry(), "aim": {"height": 9.0}, "min_image_gap": 3.0}
+    parameters |= {"min_vacuum": 1.0, **changes.pop("parameters", {})}
+    slab, molecule = orm.StructureData(ase=slab_atoms()), orm.StructureData(ase=acetylene())
+    return {
+        "model": ModelData(model_contents()),
+        "slab": slab,
+        "molecule": molecule,
+        "parameters": orm.Dict(parameters),
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"aim": {"height": 1.0}, "decision": {"early": False}}, "it would start inside the slab. Start it higher."),
+        ({"min_image_gap": None}, "the cell is too narrow"),
+        ({"fixed_layers": 40}, "fixed_layers is 40, and the slab has"),
+        ({"chemistry": {**chemistry(), "groups": [{"name": "X", "atoms": [9]}]}}, "the group 'X' names atom [9]"),
+        ({"n_shot": 3}, "gun: unknown key 'n_shot'"),
+    ],
+)
+def test_gun_parameters(parameters: dict[str, Any], sentence: str, refusal: Refusal) -> None:
+    assert sentence in refusal("gun", **gun(parameters=parameters))
+
+
+def test_gun_structures_and_states(refusal: Refusal) -> None:
+    copper = orm.StructureData(ase=COPPER)
+    assert "the slab holds Cu, which the model" in refusal("gun", **gun(slab=copper))
+    flat = FramesData(states(slab_atoms(), 2, False))
+    assert "slab_states have no velocities (Å/fs)." in refusal("gun", **gun(slab_states=flat))
+    foreign = FramesData(states(COPPER))
+    assert "molecule_states holds Cu, which the model" in refusal("gun", **gun(molecule_states=foreign))
