@@ -44,6 +44,7 @@ class Stage:
         error per element vanishes on the training set), or ``given`` (``e0_values``).
     :param e0_values: eV per chemical symbol, for ``given``.
     :param scheduler: ``plateau`` (MACE's default) or ``exponential`` with ``scheduler_gamma`` per epoch.
+    :param eval_interval: epochs between looks at the validation set, the first epoch included; the last must be one.
     :param ema_decay: exponential moving average of the weights; None switches it off (MACE's default).
     """
 
@@ -74,4 +75,9 @@ class Stage:
         require(0 < self.scheduler_gamma <= 1, "stage.scheduler_gamma must lie in (0, 1].")
         require(self.ema_decay is None or 0 < self.ema_decay < 1, "stage.ema_decay must lie in (0, 1).")
         require(self.eval_interval >= 1, "stage.eval_interval must be at least 1.")
+        require(
+            (self.epochs - 1) % self.eval_interval == 0,
+            f"stage.eval_interval {self.eval_interval} skips the last of {self.epochs} epochs, and MACE keeps the best "
+            f"epoch that it evaluated: train {self.epochs - (self.epochs - 1) % self.eval_interval} epochs.",
+        )
         require(0 <= self.seed < 2**31, "stage.seed must lie in [0, 2^31).")

@@ -40,6 +40,7 @@ def test_equal_jobs_give_equal_bytes() -> None:
         ("curate", '{"keep_every": 0}', "keep_every must be at least 1"),
         ("curate", '{"validation": 0.6, "test": 0.5}', "leave nothing to train on"),
         ("train", '{"stage": {"lr": 0}}', "stage.lr must lie in"),
+        ("train", '{"stage": {"epochs": 4, "eval_interval": 2}}', "skips the last of 4 epochs.* train 3 epochs"),
         ("train", '{"stage": {"e0s": "given"}}', "e0_values goes with e0s: given"),
         ("train", '{"parent": false}', "a parent model or an architecture"),
         ("convert", '{"sha256": "abc"}', "64 hexadecimal digits"),

@@ -59,7 +59,8 @@ def test_the_user_sees_a_table_a_page_and_an_archive(finished: tuple[Path, str])
 
 def test_the_daemon_is_stopped_and_no_other_profile_was_made(finished: tuple[Path, str]) -> None:
     folder, _ = finished
-    assert "not running" in (run(folder, "verdi", "daemon", "status").stdout.lower())
+    status = run(folder, "verdi", "daemon", "status")
+    assert "not running" in (status.stdout + status.stderr)
     profiles = run(folder, "verdi", "profile", "list").stdout
     assert profiles.count("mlgun-quickstart") == 1
 
