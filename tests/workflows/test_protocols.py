@@ -160,7 +160,7 @@ def test_stages_differ_where_they_say_so(aiida_code_installed: Callable[..., orm
     overrides = {"stage": {"epochs": 7}}
     builder = chain("finetune").get_builder_from_protocol(code, stages, protocol="fast", overrides=overrides)
     one, two = (builder.stages[name]["parameters"].get_dict() for name in ("stage_1", "stage_2"))
-    assert (one["name"], one["stage"]["epochs"], one["stage"]["lr"]) == ("low", 7, 0.005)
+    assert (one["name"], one["stage"]["epochs"], one["stage"]["lr"]) == ("low", 7, 0.01)
     assert (two["name"], two["stage"]["epochs"], two["stage"]["lr"]) == ("stage_2", 7, 0.5)
     with pytest.raises(RefusedError, match="stage 0 has the unknown key 'trian'"):
         chain("finetune").get_builder_from_protocol(code, [{"trian": frames}])
