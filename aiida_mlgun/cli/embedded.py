@@ -65,9 +65,7 @@ def local_code() -> orm.InstalledCode:
             found: orm.InstalledCode = code
             return found
     label = CODE if not query.count() else f"{CODE}-{query.count()}"
-    code = orm.InstalledCode(label=label, computer=computer, filepath_executable=str(program))
-    code.default_calc_job_plugin = None
-    return code.store()
+    return orm.InstalledCode(label=label, computer=computer, filepath_executable=str(program)).store()
 
 
 def environment() -> orm.Dict:

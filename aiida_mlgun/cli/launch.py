@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import yaml
@@ -14,7 +14,7 @@ from aiida.engine import ProcessBuilder, submit
 from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
-from .root import cli, refusals
+from .root import F, cli, refusals
 from .structures import molecule_node, slab_node
 from .wait import wait_for
 
@@ -34,6 +34,14 @@ OPTIONS = click.option(
 WAIT = click.option("--wait", is_flag=True, help="Show progress until it has ended.")
 
 
+def common(function: F) -> F:
+    """The options of every launch, a loaded profile, and refusals as one sentence."""
+    wrapped: Any = decorators.with_dbenv()(refusals(function))
+    for option in (WAIT, OPTIONS, OVERRIDES, PROTOCOL, CODE):
+        wrapped = option(wrapped)
+    return cast(F, wrapped)
+
+
 @cli.group("launch")
 def launch() -> None:
     """Submit a workflow."""
@@ -41,13 +49,7 @@ def launch() -> None:
 
 @launch.command("curate")
 @click.argument("frames", nargs=-1, required=True, type=FRAMES)
-@CODE
-@PROTOCOL
-@OVERRIDES
-@OPTIONS
-@WAIT
-@decorators.with_dbenv()
-@refusals
+@common
 def curate(frames: Any, code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool) -> None:
     """Clean and split raw sets FRAMES (PKs)."""
     sets = {f"set_{i:03d}": node for i, node in enumerate(frames)}
@@ -65,13 +67,7 @@ def curate(frames: Any, code: Any, protocol: Any, overrides: Any, scheduler: Any
     metavar="TRAIN,VALIDATION[,TEST] or CURATION",
     help="PKs of a stage's sets, or of the curation that made them; once per stage, in order.",
 )
-@CODE
-@PROTOCOL
-@OVERRIDES
-@OPTIONS
-@WAIT
-@decorators.with_dbenv()
-@refusals
+@common
 def finetune(
     model: Any, stages: tuple[str, ...], code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool
 ) -> None:
@@ -87,13 +83,7 @@ def finetune(
 @click.option("--molecule", required=True, help="The molecule: a file, a PK, or a name such as C2H2.")
 @click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots; the protocol's by default.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the campaign.")
-@CODE
-@PROTOCOL
-@OVERRIDES
-@OPTIONS
-@WAIT
-@decorators.with_dbenv()
-@refusals
+@common
 def gun(
     model: Any,
     slab: str,

@@ -14,7 +14,6 @@ from typing import Any, TextIO
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
 from ase.io import read
 from ase.stress import full_3x3_to_voigt_6_stress
 
@@ -66,7 +65,15 @@ def read_frames(handle: TextIO, size: int, source: str, keys: dict[str, str] | N
     if not images:
         raise RefusedError(f"{source}: the file holds no frame.")
     used = _detect(images, source, keys or {})
-    frames = concatenate([_frame(image, used) for image in images])
+    parts = []
+    for number, image in enumerate(images):
+        try:
+            parts.append(_frame(image, used))
+        except (TypeError, ValueError) as error:
+            raise RefusedError(
+                f"{source}, frame {number}: a label is no number ({error}). Correct or drop it."
+            ) from error
+    frames = concatenate(parts)
     return frames.with_tag("source", [source] * len(frames)), used
 
 
@@ -154,7 +161,7 @@ def _frame(image: Atoms, keys: Keys) -> Frames:
     frame = from_atoms([plain], tags)
     values: dict[str, Any] = {}
     if keys.energy in info:
-        values["energy"] = np.array([_number(info[keys.energy])])
+        values["energy"] = np.array([float(info[keys.energy])])
     if keys.forces in arrays:
         values["forces"] = np.asarray(arrays[keys.forces], dtype=np.float64)
     if keys.stress in info:
@@ -163,10 +170,3 @@ def _frame(image: Atoms, keys: Keys) -> Frames:
     if "velocities" in arrays:
         values["velocities"] = np.asarray(arrays["velocities"], dtype=np.float64)
     return Frames(frame.offsets, frame.numbers, frame.positions, frame.cell, frame.pbc, **values, tags=frame.tags)
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, PropertyNotImplementedError):
-        return float("nan")

@@ -44,7 +44,6 @@ class FinetuneWorkChain(ProtocolMixin, WorkChain):
             validator=EvaluateCalculation.parameters_validator(),
             help="Fields of EvaluateJob.",
         )
-        spec.inputs["stages"].dynamic = True
         spec.inputs.validator = _fits
         spec.outline(
             cls.setup,
@@ -168,6 +167,8 @@ def _fits(inputs: Any, _: Any) -> str | None:
     stages = inputs.get("stages") or {}
     if not stages:
         return "finetune: give at least one stage in the namespace `stages`."
+    if inputs.get("evaluate") is not None and "stratum" in inputs["evaluate"].get_dict():
+        return "finetune: `evaluate.stratum` is the stage whose test set a frame is from; leave it out."
     for i, name in enumerate(sorted(stages)):
         stage = stages[name]
         for key, kind in (("train", FramesData), ("validation", FramesData), ("parameters", orm.Dict)):

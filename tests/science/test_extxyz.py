@@ -57,6 +57,7 @@ def test_a_named_key_must_be_there() -> None:
         (GOOD.replace("H 0.74 0 0 -0.1 0 0", "H 0.74 0 0 -0.1"), "frame 0, atom 1: .* another number of columns"),
         (GOOD.replace("0.74", "abc"), "frame 0: not readable"),
         (GOOD.replace("H 0 0 0 0.1", "Qq 0 0 0 0.1"), "frame 0: not readable"),
+        (GOOD.replace("-31.7", "abc"), "frame 0: a label is no number"),
         (GOOD + "\n" + GOOD, "text follows a blank line after frame 0"),
         ("-3\n\n", "-3 atoms are claimed"),
     ],
