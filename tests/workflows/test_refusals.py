@@ -85,6 +85,8 @@ def test_finetune_stages(changes: dict[str, Any], sentence: str, refusal: Refusa
 
 def test_finetune_needs_a_stage_and_a_start(refusal: Refusal) -> None:
     assert "give at least one stage" in refusal("finetune", model=ModelData(model_contents()))
+    scored = {"model": ModelData(model_contents()), "evaluate": orm.Dict({"stratum": "run"})}
+    assert "leave it out" in refusal("finetune", stages={"a": stage()}, **scored)
     assert "only the first stage, and only without a model" in refusal("finetune", stages={"a": stage()})
     scratch = {"parameters": orm.Dict({"architecture": {}})}
     sentence = refusal("finetune", stages={"a": stage(**scratch), "b": stage(parameters=scratch["parameters"])})
