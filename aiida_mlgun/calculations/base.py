@@ -17,7 +17,8 @@ from ..contract.jobs import Job, to_json
 from ..contract.status import TABLE
 from ..contract.strict import load
 from ..data.model import ModelData
-from ..science.frames import Frames, pack, to_arrays
+from ..science.frames import Frames, to_arrays
+from ..science.npz import pack
 
 
 class VerbCalculation(CalcJob):
@@ -86,6 +87,10 @@ class VerbCalculation(CalcJob):
         """Write small input files into ``folder``; return (node uuid, repository name, target name) for the rest."""
         raise TypeError(f"{type(self).__name__} must say which files it needs")
 
+    def extra_retrieve(self) -> list[str]:
+        """Files beyond ``OUTPUTS`` that these inputs make the verb write."""
+        return []
+
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write ``job.json`` and the inputs; nothing is decided here."""
         job = load(self.JOB, self.inputs.parameters.get_dict() | self.from_inputs(), self.VERB)
@@ -99,7 +104,7 @@ class VerbCalculation(CalcJob):
         info = CalcInfo()
         info.codes_info = [code]
         info.local_copy_list = self.stage(folder)
-        info.retrieve_list = [files.MANIFEST, files.STDOUT, files.STDERR, *self.OUTPUTS]
+        info.retrieve_list = [files.MANIFEST, files.STDOUT, files.STDERR, *self.OUTPUTS, *self.extra_retrieve()]
         return info
 
 
@@ -110,4 +115,4 @@ def copy_model(model: ModelData, target: str) -> list[tuple[str, str, str]]:
 
 def write_frames(folder: Folder, name: str, frames: Frames) -> None:
     """Write frames into the sandbox as the compute machine reads them."""
-    folder.create_file_from_filelike(io.BytesIO(pack(to_arrays(frames))), name, mode="wb")
+    folder.create_file_from_filelike(io.BytesIO(pack(to_arrays(frames), compress=False)), name, mode="wb")

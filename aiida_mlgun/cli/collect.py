@@ -11,8 +11,9 @@ from ..contract.shooting import Chemistry
 from ..contract.strict import load
 from ..data.frames import FramesData
 from ..data.model import ModelData
-from ..report.inputs import Cost, Curation, Ensemble, Forgetting, Report, Stage, join_batches
+from ..report.inputs import Cost, Ensemble, Forgetting, Report, Stage, join_batches
 from ..science.outcomes.catalogue import outcome_names, productive_names
+from .collect_curation import curation_of
 
 CURATE, FINETUNE, GUN = "CurateWorkChain", "FinetuneWorkChain", "GunWorkChain"
 
@@ -35,7 +36,7 @@ def collect(process: orm.ProcessNode) -> Report:
     return Report(
         title=f"{title}: {ensemble.title}" if ensemble else title,
         subtitle=f"process <{process.pk}>, {process.ctime:%Y-%m-%d %H:%M}, state {process.process_state.value}",
-        curations=[c for c in map(_curation, curations) if c],
+        curations=[c for c in map(curation_of, curations) if c],
         stages=[stage for chain in chains for stage in _stages(chain)],
         forgetting=_forgetting(chains[-1]) if chains else None,
         ensemble=ensemble,
@@ -90,18 +91,6 @@ def _curations(chains: list[orm.ProcessNode]) -> list[orm.ProcessNode]:
             if job is not None and "report" in job.outputs:
                 found.setdefault(job.pk, job)
     return list(found.values())
-
-
-def _curation(process: orm.ProcessNode) -> Curation | None:
-    if "report" not in process.outputs:
-        return None
-    report = process.outputs.report.get_dict()
-    sets = process.inputs.frames
-    raw = [sets] if isinstance(sets, FramesData) else list(sets.values())
-    names = [node.label or f"<{node.pk}>" for node in raw]
-    steps = [{"filter": step["filter"], "dropped": step["dropped"]} for step in report["steps"]]
-    fields = (report["n_raw"], report["n_isolated"], steps, report["counts"], report["strata"])
-    return Curation(" + ".join(names), *fields)
 
 
 def _stages(chain: orm.ProcessNode) -> list[Stage]:
@@ -162,7 +151,7 @@ def _provenance(
         rows.append(("seed", str(process.inputs.parameters["seed"])))
     rows += [("fine-tuning", f"{chain.process_label}<{chain.pk}>") for chain in chains if chain.pk != process.pk]
     for curation in curations:
-        sets = curation.inputs.frames
+        sets = curation.inputs.frames if "frames" in curation.inputs else {}
         for raw in [sets] if isinstance(sets, FramesData) else list(sets.values()):
             files = raw.base.attributes.get("source").get("files", [])
             for entry in files:

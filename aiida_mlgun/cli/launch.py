@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import posixpath
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import click
@@ -48,13 +49,38 @@ def launch() -> None:
 
 
 @launch.command("curate")
-@click.argument("frames", nargs=-1, required=True, type=FRAMES)
+@click.argument("frames", nargs=-1, type=FRAMES)
+@click.option("--raw", multiple=True, metavar="PATH", help="A raw file on the code's computer, absolute; repeatable.")
+@click.option("--model", type=MODEL, help="Describes the training frames: map, coverage, selection.")
 @common
-def curate(frames: Any, code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool) -> None:
-    """Clean and split raw sets FRAMES (PKs)."""
-    sets = {f"set_{i:03d}": node for i, node in enumerate(frames)}
+def curate(
+    frames: Any,
+    raw: tuple[str, ...],
+    model: Any,
+    code: Any,
+    protocol: Any,
+    overrides: Any,
+    scheduler: Any,
+    wait: bool,
+) -> None:
+    """Clean and split raw sets FRAMES (PKs), or files too large to move (--raw)."""
+    inputs: dict[str, Any] = {"frames": {f"set_{i:03d}": node for i, node in enumerate(frames)}, "model": model}
+    if raw:
+        inputs |= remote_files(code, raw)
     chain = WorkflowFactory("mlgun.curate")
-    _submit(chain.get_builder_from_protocol(code, sets, protocol, _yaml(overrides)), scheduler, wait)
+    builder = chain.get_builder_from_protocol(code, protocol=protocol, overrides=_yaml(overrides), **inputs)
+    _submit(builder, scheduler, wait)
+
+
+def remote_files(code: Any, paths: tuple[str, ...]) -> dict[str, Any]:
+    """Files on the code's computer as the inputs ``raw`` (their folder) and ``raw_files``."""
+    for path in paths:
+        if not path.startswith("/"):
+            raise RefusedError(f"--raw {path}: give the absolute path on {code.computer.label}.")
+    places = [PurePosixPath(path) for path in paths]
+    folder = PurePosixPath(posixpath.commonpath([str(place.parent) for place in places]))
+    names = [str(place.relative_to(folder)) for place in places]
+    return {"raw": orm.RemoteData(remote_path=str(folder), computer=code.computer), "raw_files": names}
 
 
 @launch.command("finetune")

@@ -78,7 +78,7 @@ def _run(recipe: dict[str, Any], code: orm.AbstractCode, versions: orm.Dict) -> 
     stages = []
     running = []
     for stage in recipe["stages"]:
-        raw = FramesData.from_extxyz(*map(assets.dataset, stage["data"]), level=stage["level"])
+        raw = FramesData.from_files(*map(assets.dataset, stage["data"]), level=stage["level"])
         raw.label = stage["name"]
         frames = {"raw": once(raw)}
         chain = WorkflowFactory("mlgun.curate")

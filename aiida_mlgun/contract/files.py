@@ -14,6 +14,8 @@ TRAIN = "train.npz"
 VALIDATION = "validation.npz"
 TEST = "test.npz"
 CURATION = "curation.json"
+FATES = "fates.npz"
+SUBSET = "train_{:06d}.npz"
 
 MODEL_WEIGHTS = "weights.safetensors"
 MODEL_CONFIG = "config.json"
@@ -26,6 +28,10 @@ TRAINING = "training.json"
 
 PREDICTIONS = "predictions.npz"
 ERRORS = "errors.json"
+
+POOL = "pool.npz"
+DESCRIPTORS = "descriptors.npz"
+COVERAGE = "coverage.json"
 
 SLAB = "slab.npz"
 MOLECULE = "molecule.npz"

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from .curating import CurateJob
+from .describing import DescribeJob
 from .errors import RefusedError
 from .manifest import SCHEMA
 from .shooting import Aim, Chemistry, Decision, Dynamics, Velocity
@@ -13,48 +15,6 @@ from .strict import dump, load, require
 from .training import Architecture, Stage
 
 Device = Literal["auto", "cpu", "cuda"]
-
-
-@dataclass(frozen=True)
-class CurateJob:
-    """Clean and split raw frames (``frames.npz`` → train, validation, test).
-
-    :param bond_fission: pairs of symbols such as ``["C", "H"]``: a frame in which such a bond of the run's first frame
-        is longer than ``bond_break`` × the sum of covalent radii is dropped, and every later frame of that run
-        ([W] 2.1).
-    :param max_force: eV/Å; a frame with a larger force component is dropped.  None: no ceiling.
-    :param min_distance: Å; a frame with two atoms closer than this is dropped.
-    :param energy_outlier: robust z-score (median absolute deviations, per composition) above which a frame is
-        dropped.  None: keep all.
-    :param keep_every: shuffle with ``seed``, then keep each n-th frame ([W]: 25).
-    :param split: ``random`` ([W]), ``by_run`` (no run stands on two sides), or ``tag`` (the frame's ``split`` tag).
-    :param validation, test: a share of the kept frames if below 1, a number of frames if 1 or more.
-    """
-
-    verb: ClassVar[str] = "curate"
-    seed: int = 24
-    bond_fission: tuple[tuple[str, str], ...] = (("C", "H"),)
-    bond_break: float = 1.5
-    max_force: float | None = 50.0
-    min_distance: float = 0.5
-    energy_outlier: float | None = 20.0
-    drop_unconverged: bool = True
-    drop_duplicates: bool = True
-    keep_every: int = 1
-    split: Literal["random", "by_run", "tag"] = "random"
-    validation: float = 0.05
-    test: float = 0.0
-    schema: int = SCHEMA
-
-    def __post_init__(self) -> None:
-        require(self.keep_every >= 1, f"keep_every must be at least 1, not {self.keep_every}.")
-        require(self.bond_break > 1, f"bond_break must exceed 1, not {self.bond_break}.")
-        require(self.max_force is None or self.max_force > 0, "max_force must be positive.")
-        require(self.min_distance >= 0, "min_distance must not be negative.")
-        require(self.energy_outlier is None or self.energy_outlier > 0, "energy_outlier must be positive.")
-        require(self.validation >= 0 and self.test >= 0, "validation and test must not be negative.")
-        shares = sum(value for value in (self.validation, self.test) if value < 1)
-        require(shares < 1, "validation and test shares leave nothing to train on.")
 
 
 @dataclass(frozen=True)
@@ -194,10 +154,10 @@ class ShootJob:
         )
 
 
-Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | EquilibrateJob | ShootJob
+Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | DescribeJob | EquilibrateJob | ShootJob
 
 VERBS: dict[str, type[Job]] = {
-    job.verb: job for job in (ConvertJob, CurateJob, TrainJob, EvaluateJob, EquilibrateJob, ShootJob)
+    job.verb: job for job in (ConvertJob, CurateJob, TrainJob, EvaluateJob, DescribeJob, EquilibrateJob, ShootJob)
 }
 
 

@@ -53,6 +53,18 @@ TABLE: tuple[Status, ...] = (
         "The shot's geometry makes no sense: {detail}",
     ),
     Status(
+        "split_leaks",
+        215,
+        "ERROR_SPLIT_LEAKS",
+        "Training and test are not apart: {detail} Drop duplicates, or split by run.",
+    ),
+    Status(
+        "mixed_levels",
+        216,
+        "ERROR_MIXED_LEVELS",
+        "Labels of different levels of theory do not mix: {detail}",
+    ),
+    Status(
         "manifest_missing",
         310,
         "ERROR_MANIFEST_MISSING",

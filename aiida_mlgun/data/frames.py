@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ase.io
 import numpy as np
+from aiida import orm
 from aiida.common.exceptions import ValidationError
 from aiida.orm.pydantic import OrmMetadataField
 
 from ..contract import files
 from ..contract.errors import RefusedError
-from ..science.frames import (
-    Frames,
-    canonical_hash,
-    concatenate,
-    from_arrays,
-    isolated_energies,
-    pack,
-    to_arrays,
-    unpack,
-)
+from ..science.frames import Frames, canonical_hash, concatenate, from_arrays, isolated_energies, to_arrays
+from ..science.npz import pack, unpack
 from .content import ContentData
-from .importing import import_extxyz
+from .importing import import_file
 
 
 class FramesData(ContentData):
@@ -49,7 +43,7 @@ class FramesData(ContentData):
         super().__init__(**kwargs)
         if frames is None:
             return
-        self.base.repository.put_object_from_filelike(io.BytesIO(pack(to_arrays(frames))), files.FRAMES)
+        self.base.repository.put_object_from_filelike(io.BytesIO(pack(to_arrays(frames), compress=False)), files.FRAMES)
         self.base.attributes.set_many(summary(frames) | {"source": source or {}})
 
     def _validate(self) -> bool:
@@ -84,18 +78,19 @@ class FramesData(ContentData):
             raise RefusedError(f"{what} holds no frame besides isolated atoms.")
 
     @classmethod
-    def from_extxyz(
-        cls, *paths: Path, keys: dict[str, str] | None = None, level: str | None = None, needs_labels: bool = True
+    def from_files(
+        cls, *paths: Path, keys: Mapping[str, str] | None = None, level: str | None = None, needs_labels: bool = True
     ) -> FramesData:
-        """Read extended XYZ files into one node.
+        """Read files of any known format (:mod:`aiida_mlgun.reading.formats`) into one node.
 
         :param keys: ``energy``, ``forces``, ``stress`` → key in the file; a missing one is detected.
         :param level: level of theory of the frames that do not say theirs.
         :raises RefusedError: with the file, the frame and what to do.
         """
-        parts, sources = [], []
+        parts, entries = [], []
         for path in paths:
-            frames, used, digest = import_extxyz(path, keys)
+            found = import_file(path, keys)
+            frames = found.frames
             if needs_labels and frames.energy is None:
                 raise RefusedError(f"{path.name}: no frame has an energy. Name its key with --energy-key.")
             if needs_labels and frames.forces is None:
@@ -105,10 +100,16 @@ class FramesData(ContentData):
                 )
             if level is not None:
                 own = frames.tag("level")
-                frames = frames.with_tag("level", [text or level for text in own.tolist()])
+                frames = frames.with_tag("level", np.where(own == "", level, own))
             parts.append(frames)
-            sources.append({"name": path.name, "sha256": digest, "n_frames": len(frames), "keys": used})
-        return cls(concatenate(parts), source={"files": sources})
+            entries.append(found.entry)
+        return cls(concatenate(parts), source={"files": entries})
+
+    def twins(self) -> list[int]:
+        """PKs of stored sets with the same content, oldest first."""
+        same = {"attributes.content_hash": self.content_hash, "id": {"!==": self.pk or -1}}
+        query = orm.QueryBuilder().append(type(self), filters=same, project="id")
+        return sorted(int(pk) for pk in query.all(flat=True))
 
     def to_extxyz(self, handle: Any) -> None:
         """Write extended XYZ (keys ``REF_energy``, ``REF_forces``, ``REF_stress``, ``velocities``) to a text handle."""

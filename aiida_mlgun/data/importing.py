@@ -1,59 +1,49 @@
-"""Opening raw files on the workstation: plain, gzip or xz extended XYZ."""
+"""A file of frames, whole, for a node."""
 
 from __future__ import annotations
 
-import gzip
-import lzma
-import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 from ..contract.errors import RefusedError
 from ..contract.manifest import sha256_file
-from ..science.extxyz import read_frames
-from ..science.frames import Frames
+from ..reading.formats import open_source
+from ..science.frames import Frames, concatenate
 
-MAX_UNPACKED = 8 << 30  # bytes; a compressed file that unpacks to more is refused
+MAX_ATOMS = 30_000_000  # atoms of all frames of a file: about 2 GB in memory
 
 
-def import_extxyz(path: Path, keys: dict[str, str] | None = None) -> tuple[Frames, dict[str, str | None], str]:
-    """Frames of one file, the label keys used and the file's sha256.
+@dataclass(frozen=True)
+class Imported:
+    """The frames of one file, and what is kept of it: name, format, sha256, number of frames, label keys."""
 
-    :raises RefusedError: no such file, empty, or not readable; the sentence names the file.
+    frames: Frames
+    entry: dict[str, Any]
+
+
+def import_file(path: Path, keys: Mapping[str, str] | None = None) -> Imported:
+    """Read a file of any known format.
+
+    :param keys: ``energy``, ``forces``, ``stress`` → key in the file; a missing one is detected.
+    :raises RefusedError: no such file, empty, of no known format, not readable, or too large to be moved into a node;
+        the sentence names the file, the frame and what to do.
     """
-    if not path.exists():
-        raise RefusedError(f"{path}: there is no such file.")
-    if not path.is_file():
-        raise RefusedError(f"{path}: this is a folder; name the files in it.")
-    if path.stat().st_size == 0:
-        raise RefusedError(f"{path}: the file is empty.")
-    try:
-        size = _unpacked_size(path)
-        with _open(path) as handle:
-            frames, used = read_frames(handle, size, path.name, keys)
-    except UnicodeDecodeError as error:
-        raise RefusedError(f"{path}: this is no text file, so no extended XYZ ({error.reason}).") from error
-    except (lzma.LZMAError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise RefusedError(f"{path}: the compressed file is damaged ({error}).") from error
-    return frames, {"energy": used.energy, "forces": used.forces, "stress": used.stress}, sha256_file(path)
-
-
-def _open(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8"))
-    if path.suffix == ".xz":
-        return cast(TextIO, lzma.open(path, "rt", encoding="utf-8"))
-    return path.open(encoding="utf-8")
-
-
-def _unpacked_size(path: Path) -> int:
-    if path.suffix not in (".gz", ".xz"):
-        return path.stat().st_size
-    opener: Any = gzip.open if path.suffix == ".gz" else lzma.open
-    size = 0
-    with opener(path, "rb") as handle:
-        while block := handle.read(1 << 20):
-            size += len(block)
-            if size > MAX_UNPACKED:
-                raise RefusedError(f"{path}: unpacks to more than {MAX_UNPACKED >> 30} GiB; unpack and split it.")
-    return size
+    source = open_source(path, keys)
+    parts: list[Frames] = []
+    n_atoms = 0
+    for part in source.chunks():
+        parts.append(part)
+        n_atoms += len(part.numbers)
+        if n_atoms > MAX_ATOMS:
+            raise RefusedError(
+                f"{path}: more than {MAX_ATOMS // 10**6} million atoms in its frames, too large for a node. Leave it "
+                "on the compute machine and curate it there: aiida-mlgun launch curate --raw PATH."
+            )
+    if not parts:
+        raise RefusedError(f"{path}: the file holds no frame.")
+    frames = concatenate(parts)
+    digest = getattr(source, "sha256", None) or sha256_file(path)
+    entry = {"name": path.name, "format": source.format, "sha256": digest, "n_frames": len(frames)}
+    return Imported(frames, entry | {"keys": asdict(source.keys)})

@@ -14,7 +14,7 @@ from aiida.orm.pydantic import OrmMetadataField
 
 from ..contract import files
 from ..contract.errors import RefusedError
-from ..science.frames import pack, unpack
+from ..science.npz import pack, unpack
 from .content import ContentData
 
 COLUMNS = (

@@ -15,7 +15,8 @@ from ..contract.errors import RefusedError
 from ..contract.manifest import Manifest, parse
 from ..contract.status import BY_NAME, OK
 from ..data.frames import FramesData
-from ..science.frames import from_arrays, unpack
+from ..science.frames import from_arrays
+from ..science.npz import unpack
 
 
 class VerbParser(Parser):

@@ -9,7 +9,7 @@ import torch
 
 from ..contract.errors import RefusedError
 
-PACKAGES = ("aiida-mlgun", "torch", "mace-torch", "e3nn", "numpy", "scipy", "ase", "vesin")
+PACKAGES = ("aiida-mlgun", "torch", "mace-torch", "e3nn", "numpy", "scipy", "scikit-learn", "ase", "vesin")
 
 
 def choose(wanted: str) -> str:

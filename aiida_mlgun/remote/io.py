@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..contract import files
 from ..contract.errors import RefusedError
 from ..contract.manifest import write_atomically
-from ..science.frames import Frames, from_arrays, pack, to_arrays, unpack
+from ..science.frames import Frames, from_arrays, to_arrays
+from ..science.npz import pack, unpack
 
 
 def read_frames(path: Path) -> Frames:
@@ -32,7 +33,7 @@ def read_frames(path: Path) -> Frames:
 
 def write_frames(path: Path, frames: Frames) -> None:
     """Write frames as npz: equal frames, equal bytes."""
-    write_arrays(path, to_arrays(frames))
+    write_atomically(path, pack(to_arrays(frames), compress=False))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any] | np.generic]) -> None:

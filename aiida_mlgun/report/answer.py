@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from ..science.outcomes import UNDECIDED
+from .curated_answer import curation_answer
 from .inputs import Ensemble, Report
 from .tables import binding, outcome_rows, text
-from .words import count, finite, formula, interval, label, percent, time_text
+from .words import big, count, finite, formula, interval, label, percent, time_text
 
 #: Fewer start states than this make intervals over them unreliable.
 _FEW_STATES: Final = 5
@@ -18,7 +19,7 @@ _WIDE: Final = 0.20
 
 
 def answer(report: Report) -> str:
-    """One or two sentences: what came out."""
+    """What came out: a sentence or two, for curations one per dataset."""
     if report.ensemble is not None:
         return ensemble_answer(report.ensemble)
     for stage in reversed(report.stages):
@@ -28,9 +29,7 @@ def answer(report: Report) -> str:
                 force = text(1000 * figures["rmse_forces"])
                 return f"The model of stage {stage.name} reproduces forces of the {name} set to {force} meV/Å (RMSE)."
     if report.curations:
-        kept = sum(sum(one.counts.values()) for one in report.curations)
-        raw = sum(one.n_raw for one in report.curations)
-        return f"{kept} of {raw} raw frames are fit for training."
+        return curation_answer(report.curations)
     return "There is nothing to report yet."
 
 
@@ -58,7 +57,7 @@ def facts(ensemble: Ensemble) -> list[tuple[str, str]]:
         tiles.append((time_text(float(np.median(bond))), "median time to the first bond"))
     steps = finite(ensemble.column("n_steps"))
     if len(steps):
-        tiles.append((f"{int(steps.sum()):,}".replace(",", "\u202f"), "steps in all"))
+        tiles.append((big(int(steps.sum())), "steps in all"))
     drift = np.abs(finite(ensemble.column("drift")))
     if len(drift):
         tiles.append((f"{np.median(drift):.2g}", "meV/atom/ps median energy drift"))

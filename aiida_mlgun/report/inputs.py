@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..contract.errors import RefusedError
 from ..science.outcomes import UNDECIDED
+from .curated import Curation
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -23,23 +24,6 @@ _PLACEHOLDER: Final = " {group}"
 _SHARED: Final = ("numbers", "cell", "pbc", "n_slab", "layer", "dimers", "surface_z")
 #: offsets → the ragged arrays that they cut.
 _RAGGED: Final = {"path_offsets": ("path",), "event_offsets": ("event_time", "event_text")}
-
-
-@dataclass(frozen=True)
-class Curation:
-    """What happened to the raw frames of one dataset.
-
-    :param steps: in the order they ran, dicts with ``filter`` (name) and ``dropped`` (frames).
-    :param counts: frames on each side of the split: ``train``, ``validation``, ``test``.
-    :param strata: kept frames per stratum.
-    """
-
-    name: str
-    n_raw: int
-    n_isolated: int
-    steps: list[dict[str, Any]]
-    counts: dict[str, int]
-    strata: dict[str, int]
 
 
 @dataclass(frozen=True)

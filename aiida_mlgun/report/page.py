@@ -12,11 +12,25 @@ from markupsafe import Markup
 
 from ..science.statistics import never_seen
 from .answer import answer, cautions, facts
-from .figures import convergence, curation, distribution, energy, sampling, structures, timeline, training
+from .curated import Curation
+from .curated_answer import curation_cautions, curation_facts, curation_sentence, split_sentence
+from .curated_rows import e0_text, filter_rows, quantity_text, stratum_rows
+from .figures import (
+    convergence,
+    coverage,
+    curation,
+    distribution,
+    energy,
+    histograms,
+    sampling,
+    structures,
+    timeline,
+    training,
+)
 from .figures.plate import Plate
 from .inputs import Ensemble, Forgetting, Report
 from .tables import binding, error_rows, outcome_rows, text
-from .words import filter_label, interval, percent
+from .words import big, interval, percent
 
 PAGE: Final = "report.html"
 FIGURES: Final = "figures"
@@ -47,6 +61,11 @@ def write(report: Report, folder: Path) -> Path:
 def draw(report: Report) -> Iterator[Plate]:
     """All figures for which the report has something to show."""
     candidates: list[Plate | None] = [training.plate(report.stages), curation.plate(report.curations)]
+    candidates.append(histograms.plate(report.curations))
+    several = len(report.curations) > 1
+    for i, one in enumerate(report.curations):
+        if one.coverage is not None:
+            candidates.append(coverage.plate(one.coverage, _coverage_name(i), one.name if several else ""))
     if report.ensemble is not None:
         drawers = (distribution, structures, sampling, convergence, timeline, energy)
         candidates += [drawer.plate(report.ensemble) for drawer in drawers]
@@ -57,20 +76,24 @@ def render(report: Report, plates: dict[str, Plate], images: dict[str, Markup]) 
     """The page's text."""
     tidy: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
     environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, **tidy)
-    environment.filters |= {"cell": _cell, "percent": percent, "filter_label": filter_label}
+    environment.filters |= {"cell": _cell, "percent": percent, "big": big}
     ensemble = report.ensemble
+    only_data = bool(report.curations) and not ensemble and not report.stages
     return environment.get_template("report.html.j2").render(
         report=report,
         answer=answer(report),
         plates=plates,
         images=images,
-        facts=facts(ensemble) if ensemble else [],
-        cautions=cautions(ensemble) if ensemble else [],
+        facts=facts(ensemble) if ensemble else curation_facts(report.curations) if only_data else [],
+        cautions=cautions(ensemble) if ensemble else curation_cautions(report.curations) if only_data else [],
         outcomes=_outcomes(ensemble) if ensemble else [],
         has_states=ensemble is not None and binding(ensemble)["state_low"] is not None,
         unseen=never_seen(len(ensemble)) if ensemble else None,
         errors=error_rows(report.stages),
         forgetting=_forgetting(report.forgetting) if report.forgetting else [],
+        datasets=[
+            _dataset(i, one, told=only_data and len(report.curations) == 1) for i, one in enumerate(report.curations)
+        ],
     )
 
 
@@ -91,6 +114,26 @@ def _outcomes(ensemble: Ensemble) -> list[dict[str, Any]]:
         bond = None if row["bond_fs"] is None else f"{row['bond_fs'] / 1000:.2f}"
         rows.append(row | {"ci": interval(row["low"], row["high"]), "state_ci": state, "bond_ps": bond})
     return rows
+
+
+def _coverage_name(i: int) -> str:
+    return f"coverage_{i + 1}" if i else "coverage"
+
+
+def _dataset(i: int, one: Curation, told: bool) -> dict[str, Any]:
+    """What the page says of one dataset; ``told``: its sentence already leads the page."""
+    return {
+        "name": one.name,
+        "sentence": "" if told else curation_sentence(one),
+        "split": split_sentence(one),
+        "filters": filter_rows(one),
+        "strata": stratum_rows(one),
+        "quantity": quantity_text(one),
+        "e0s": one.e0s.values if one.e0s else {},
+        "e0_text": e0_text(one),
+        "files": one.files,
+        "coverage": _coverage_name(i),
+    }
 
 
 def _forgetting(matrix: Forgetting) -> list[dict[str, Any]]:

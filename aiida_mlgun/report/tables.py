@@ -10,8 +10,8 @@ import numpy as np
 
 from ..contract.errors import RefusedError
 from ..science.statistics import Share, cluster_bootstrap, outcome_table, sticking
-from .inputs import Curation, Ensemble, Stage
-from .words import filter_label, interval, label
+from .inputs import Ensemble, Stage
+from .words import interval, label
 
 #: Seed of the resampling behind the intervals over start states: the same shots give the same page.
 BOOTSTRAP_SEED: Final = 24
@@ -97,16 +97,6 @@ def error_rows(stages: Sequence[Stage]) -> list[Row]:
                     value = figures.get(key)
                     row[key] = None if value is None or not math.isfinite(value) else 1000.0 * value
                 rows.append(row)
-    return rows
-
-
-def curation_rows(curation: Curation) -> list[Row]:
-    """One row per step: ``step``, ``dropped``, ``left``; starts with the raw frames less the isolated atoms."""
-    left = curation.n_raw - curation.n_isolated
-    rows: list[Row] = [{"step": "raw frames", "dropped": 0, "left": left}]
-    for step in curation.steps:
-        left -= int(step["dropped"])
-        rows.append({"step": filter_label(str(step["filter"])), "dropped": int(step["dropped"]), "left": left})
     return rows
 
 

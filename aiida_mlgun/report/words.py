@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,9 @@ _FILTERS: Final = {
     "above_force": "force too large",
     "energy_outliers": "energy outlier",
     "keep_every": "thinned",
+    "strays": "atom far outside the cell",
+    "conflicting_labels": "contradicting energies",
+    "near_duplicates": "nearly a duplicate",
 }
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -33,6 +37,16 @@ def label(name: str) -> str:
 def filter_label(name: str) -> str:
     """What a filter of the curation drops, for reading."""
     return _FILTERS.get(name, label(name))
+
+
+def stratum_label(name: str) -> str:
+    """Frames without a tag have a name, too."""
+    return name.replace("_", " ") or "untagged"
+
+
+def verb(n: int, one: str, many: str) -> str:
+    """The form for ``n``: stands, stand."""
+    return one if n == 1 else many
 
 
 def percent(share: float) -> str:
@@ -51,8 +65,23 @@ def interval(low: float, high: float) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """``1 shot``, ``2 shots``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    """``1 shot``, ``2 shots``, ``13 000 shots``."""
+    return f"{big(n)} {noun}" if n == 1 else f"{big(n)} {noun}s"
+
+
+def big(n: int) -> str:
+    """``327 000``: thousands apart by a narrow space that does not break."""
+    return f"{n:,}".replace(",", "\u202f")
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def subscripted(name: str) -> str:
+    """``Si16H8`` → ``Si₁₆H₈``."""
+    return name.translate(_SUBSCRIPTS)
 
 
 def time_text(fs: float) -> str:
@@ -65,7 +94,7 @@ def formula(ensemble: Ensemble) -> str:
     if not ensemble.has("numbers", "n_slab"):
         return "the molecule"
     numbers = np.asarray(ensemble.arrays["numbers"])[ensemble.n_slab :]
-    return plain_formula(numbers).translate(_SUBSCRIPTS) if len(numbers) else "the molecule"
+    return subscripted(plain_formula(numbers)) if len(numbers) else "the molecule"
 
 
 def plain_formula(numbers: Any) -> str:

@@ -1,130 +1,106 @@
-"""Filters over raw frames: each says which frames it drops, and why (C2, C3)."""
+"""What became of a set of raw frames, in numbers: strata, ranges, histograms, reference energies (C7)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers, covalent_radii
-from ase.geometry import get_distances
 from numpy.typing import NDArray
 
-from .frames import Frames
+from .census import Census
+from .e0s import binding_energies, fitted_e0s
+from .frames import Floats
 
-Mask = NDArray[np.bool_]
-
-MAD_TO_SIGMA = 1.4826  # median absolute deviation → standard deviation of a normal distribution
-BOND = 1.25  # × sum of covalent radii
-MIN_SPREAD = 1e-3  # eV/atom: energies closer together than this are never outliers
-
-
-def without_labels(frames: Frames) -> Mask:
-    """(n,), True where energy or a force component is missing or not finite."""
-    bad = np.zeros(len(frames), dtype=bool)
-    for values, per_atom in ((frames.energy, False), (frames.forces, True), (frames.positions, True)):
-        if values is None:
-            return np.ones(len(frames), dtype=bool)
-        broken = ~np.isfinite(values) if values.ndim == 1 else ~np.isfinite(values).all(axis=1)
-        bad |= np.bitwise_or.reduceat(broken, frames.offsets[:-1]) if per_atom else broken
-    return bad
+Ints = NDArray[np.int64]
+BINS = 60
 
 
-def unconverged(frames: Frames) -> Mask:
-    """(n,), True where the tag ``scf_converged`` says no."""
-    return np.isin(frames.tag("scf_converged"), ["F", "False", "false", "0"])
+def reference_energies(
+    census: Census, kept: Ints, method: str, isolated: Mapping[str, float], given: Mapping[str, float] | None
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """E0s by ``method`` (``isolated``, ``least_squares``, ``given``, ``none``), and what they leave over.
 
-
-def above_force(frames: Frames, ceiling: float) -> Mask:
-    """(n,), True where a force component exceeds ``ceiling`` (eV/Å)."""
-    if frames.forces is None:
-        return np.zeros(len(frames), dtype=bool)
-    hot = np.abs(frames.forces).max(axis=1) > ceiling
-    return np.bitwise_or.reduceat(hot, frames.offsets[:-1])
-
-
-def too_close(frames: Frames, distance: float) -> Mask:
-    """(n,), True where two atoms, periodic images included, stand closer than ``distance`` (Å)."""
-    bad = np.zeros(len(frames), dtype=bool)
-    for i in range(len(frames)):
-        part = frames.part(i)
-        if part.stop - part.start > 1:
-            _, d = get_distances(frames.positions[part], cell=frames.cell[i], pbc=frames.pbc[i])
-            np.fill_diagonal(d, np.inf)
-            bad[i] = d.min() < distance
-    return bad
-
-
-def energy_outliers(frames: Frames, z_score: float) -> Mask:
-    """(n,), True where the energy per atom lies more than ``z_score`` robust deviations off its composition's median.
-
-    Compositions with fewer than eight frames are left alone: there is nothing to be an outlier of.
+    :returns: symbol → eV, and the report: ``method``, ``values``, and in eV/atom the root mean square and the largest
+        of E − Σ E0 over the frames ``kept`` and its root mean square per stratum.  After a fit these are residuals;
+        with the energies of real atoms they are binding energies.  None where an element has no E0.
+    :raises RefusedError: when a fit is asked for and the compositions do not allow it.
     """
-    bad = np.zeros(len(frames), dtype=bool)
-    if frames.energy is None:
-        return bad
-    per_atom = frames.energy / frames.n_atoms
-    for index in by_composition(frames).values():
-        if len(index) < 8:
-            continue
-        delta = np.abs(per_atom[index] - np.median(per_atom[index]))
-        bad[index] = delta > z_score * max(MAD_TO_SIGMA * float(np.median(delta)), MIN_SPREAD)
-    return bad
+    counts, energy = census.counts(kept), np.asarray(census.column("energy"), dtype=np.float64)[kept]
+    present = [symbol for k, symbol in enumerate(census.symbols) if counts[:, k].any()]
+    if method == "least_squares":
+        columns = [census.symbols.index(symbol) for symbol in present]
+        values = fitted_e0s(counts[:, columns], energy, present)
+    elif method == "none":
+        values = {}
+    else:
+        values = dict(given or {}) if method == "given" else dict(isolated)
+    report: dict[str, Any] = {"method": method, "values": values, "rmse": None, "max_abs": None, "strata": {}}
+    if set(present) <= set(values) and len(kept):
+        left = _binding(census, kept, values)
+        strata = census.tag("stratum")[kept]
+        report |= {"rmse": _rms(left), "max_abs": float(np.abs(left).max())}
+        report["strata"] = {str(name): _rms(left[strata == name]) for name in np.unique(strata)}
+    return values, report
 
 
-def duplicates(frames: Frames, decimals: int = 5) -> Mask:
-    """(n,), True for a frame whose numbers, cell and positions (rounded, Å) an earlier frame has."""
-    seen: set[bytes] = set()
-    bad = np.zeros(len(frames), dtype=bool)
-    for i in range(len(frames)):
-        part = frames.part(i)
-        rounded = np.round(np.concatenate([frames.cell[i], frames.positions[part]]), decimals) + 0.0
-        key = frames.numbers[part].tobytes() + rounded.tobytes()
-        bad[i] = key in seen
-        seen.add(key)
-    return bad
+def energy_per_atom(census: Census, e0s: Mapping[str, float]) -> tuple[Floats, str]:
+    """(n,), eV/atom of every raw frame, from the free atoms if all E0s are known, and the name of the quantity."""
+    every = np.arange(len(census))
+    if set(census.symbols) <= set(e0s):
+        return _binding(census, every, e0s), "E - sum of E0s, per atom"
+    n_atoms = census.counts(every).sum(axis=1)
+    return np.asarray(census.column("energy"), dtype=np.float64) / n_atoms, "E per atom"
 
 
-def bond_fission(frames: Frames, pairs: Sequence[tuple[str, str]], stretch: float) -> Mask:
-    """(n,), True from the first frame of a run in which a bond of its first frame is broken, to the run's end.
+def strata_table(census: Census, energy: Floats, sides: Mapping[str, Ints], kept: Ints, raw: Ints) -> dict[str, Any]:
+    """Stratum → frames before and after, on each side, formulas, and [min, mean, max] of energy and largest force.
 
-    A bond: two atoms of a named pair within 1.25 × the sum of covalent radii in the run's first frame.  Broken: longer
-    than ``stretch`` × that sum.  A frame without a ``run`` tag is compared with the set's first frame of the same atoms
-    in the same order, and falls alone.  [W] 2.1 drops the frames with unphysical C–H fission.
+    :param energy: (n,), eV/atom, of every raw frame.
+    :param raw: the raw frames that are no isolated atoms; ``kept``: those that stand on a side.
     """
-    bad = np.zeros(len(frames), dtype=bool)
-    runs = frames.tag("run")
-    kinds = {tuple(sorted((atomic_numbers[a], atomic_numbers[b]))) for a, b in pairs}
-    first_of_atoms: dict[bytes, int] = {}
-    for i in range(len(frames)):
-        first_of_atoms.setdefault(frames.numbers[frames.part(i)].tobytes(), i)
-    reference: dict[str, Mask] = {}
-    broken_runs: set[str] = set()
-    for i, run in enumerate(runs.tolist()):
-        numbers = frames.numbers[frames.part(i)]
-        key = f"{run}/{numbers.tobytes().hex()}"
-        if key not in reference:
-            start = i if run else first_of_atoms[numbers.tobytes()]
-            wanted = np.array([[tuple(sorted((a, b))) in kinds for b in numbers] for a in numbers], dtype=bool)
-            reference[key] = np.triu(wanted & (_relative_distances(frames, start) < BOND), 1)
-        broken = bool((_relative_distances(frames, i)[reference[key]] > stretch).any())
-        if broken and run:
-            broken_runs.add(run)
-        bad[i] = broken or run in broken_runs
-    return bad
+    strata, force = census.tag("stratum"), np.asarray(census.column("max_force"), dtype=np.float64)
+    table = {}
+    for name in np.unique(strata[raw]).tolist():
+        mine = kept[strata[kept] == name]
+        row: dict[str, Any] = {"raw": int((strata[raw] == name).sum()), "kept": len(mine)}
+        row |= {side: int((strata[index] == name).sum()) for side, index in sides.items()}
+        row["formulas"] = census.formulas(mine)
+        row["energy_per_atom"], row["max_force"] = _range(energy[mine]), _range(force[mine])
+        table[str(name)] = row
+    return table
 
 
-def _relative_distances(frames: Frames, i: int) -> NDArray[np.float64]:
-    """(k, k), distances of frame ``i``'s atoms in units of the sums of their covalent radii."""
-    part = frames.part(i)
-    radii = covalent_radii[frames.numbers[part]]
-    _, d = get_distances(frames.positions[part], cell=frames.cell[i], pbc=frames.pbc[i])
-    relative: NDArray[np.float64] = d / (radii[:, None] + radii[None, :])
-    return relative
+def histogram(values: Floats, raw: Ints, kept: Ints) -> dict[str, list[float]] | None:
+    """Counts of ``values`` over common bins for raw and kept frames; None without values.
+
+    Bins span the kept frames' range widened by half of it on both sides; what lies beyond is counted in the outer bins.
+    """
+    known = values[kept][np.isfinite(values[kept])]
+    if not len(known):
+        return None
+    low, high = float(known.min()), float(known.max())
+    half = max((high - low) / 2, 1e-3)
+    edges = np.linspace(low - half if low < 0 else max(0.0, low - half), high + half, BINS + 1)
+    counts = {}
+    for name, index in (("raw", raw), ("kept", kept)):
+        inside = np.clip(values[index][np.isfinite(values[index])], edges[0], edges[-1])
+        counts[name] = np.histogram(inside, edges)[0].tolist()
+    return {"edges": edges.tolist(), **counts}
 
 
-def by_composition(frames: Frames) -> dict[tuple[int, ...], NDArray[np.int64]]:
-    """Sorted atomic numbers → the frames that have them."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for i in range(len(frames)):
-        groups.setdefault(tuple(np.sort(frames.numbers[frames.part(i)]).tolist()), []).append(i)
-    return {key: np.array(index, dtype=np.int64) for key, index in groups.items()}
+def _binding(census: Census, index: Ints, e0s: Mapping[str, float]) -> Floats:
+    energy = np.asarray(census.column("energy"), dtype=np.float64)[index]
+    counts = census.counts(index)
+    columns = [k for k in range(counts.shape[1]) if counts[:, k].any()]
+    symbols = [census.symbols[k] for k in columns]
+    return binding_energies(counts[:, columns], energy, symbols, dict(e0s))
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _range(values: Floats) -> list[float] | None:
+    known = values[np.isfinite(values)]
+    return [float(known.min()), float(known.mean()), float(known.max())] if len(known) else None

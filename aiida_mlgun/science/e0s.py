@@ -1,10 +1,11 @@
-"""Reference energies of isolated atoms estimated from a parent model's errors."""
+"""Reference energies of isolated atoms: fitted to labels, or estimated from a parent model's errors."""
 
 from __future__ import annotations
 
 import numpy as np
 from ase.data import chemical_symbols
 
+from ..contract.errors import RefusedError
 from .frames import Floats, Frames
 
 
@@ -28,3 +29,37 @@ def estimated_e0s(frames: Frames, predicted: Floats, parent: dict[str, float]) -
         **parent,
         **{chemical_symbols[z]: parent[chemical_symbols[z]] + s for z, s in zip(elements, shift, strict=True)},
     }
+
+
+def fitted_e0s(counts: Floats, energies: Floats, symbols: list[str]) -> dict[str, float]:
+    """E0s (eV) that fit total energies best: min Σ_i (E_i − Σ_Z n_iZ E0_Z)², MACE's ``E0s=average`` (mace 0.3.16).
+
+    :param counts: (n, k), atoms of each element in each frame.
+    :param energies: (n,), eV.
+    :param symbols: the k elements.
+    :raises RefusedError: when the compositions leave an element's E0 open; least squares would split the difference
+        between elements at will, and no later step would notice.
+    """
+    distinct = np.unique(counts / counts.sum(axis=1, keepdims=True), axis=0)
+    rank = int(np.linalg.matrix_rank(distinct)) if len(distinct) else 0
+    if rank < len(symbols):
+        raise RefusedError(
+            f"{len(distinct)} different compositions of {', '.join(symbols)} fix {rank} of {len(symbols)} reference "
+            "energies. Add isolated atoms, or give the energies (e0s: given).",
+            status="e0_missing",
+        )
+    values, *_ = np.linalg.lstsq(counts, energies, rcond=None)
+    return dict(zip(symbols, values.tolist(), strict=True))
+
+
+def binding_energies(counts: Floats, energies: Floats, symbols: list[str], e0s: dict[str, float]) -> Floats:
+    """(n,), energy per atom minus the mean of its atoms' E0s, eV/atom; NaN without labels.
+
+    :raises RefusedError: when an element has no E0.
+    """
+    missing = [symbol for symbol in symbols if symbol not in e0s]
+    if missing:
+        raise RefusedError(f"the reference energy of {', '.join(missing)} is missing.", status="e0_missing")
+    reference = counts @ np.array([e0s[symbol] for symbol in symbols])
+    result: Floats = (energies - reference) / counts.sum(axis=1)
+    return result

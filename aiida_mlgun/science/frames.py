@@ -1,10 +1,8 @@
-"""Labelled frames as columns: the arrays, what must hold of them, their canonical hash, their bytes."""
+"""Labelled frames as columns: the arrays, what must hold of them, their canonical hash."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -80,9 +78,9 @@ class Frames:
     def select(self, index: Sequence[int] | NDArray[Any]) -> Frames:
         """The frames ``index`` (integers or a boolean mask), in that order."""
         chosen = np.arange(len(self))[np.asarray(index)] if len(np.asarray(index)) else np.empty(0, dtype=np.int64)
-        parts = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in chosen]
-        atoms = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-        offsets = np.concatenate([[0], np.cumsum(self.n_atoms[chosen])]).astype(np.int64)
+        sizes = self.n_atoms[chosen]
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        atoms = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], sizes)
         return Frames(
             offsets,
             self.numbers[atoms],
@@ -188,7 +186,8 @@ def canonical_hash(frames: Frames) -> str:
     for name, array in sorted(to_arrays(frames).items()):
         if name == _TAG + "source":
             continue
-        digest.update(f"{name}|{array.dtype.kind}|{array.shape}|".encode())
+        kind = "i" if array.dtype.kind == "u" else array.dtype.kind
+        digest.update(f"{name}|{kind}|{array.shape}|".encode())
         if array.dtype.kind == "U":
             digest.update("\x1f".join(array.ravel().tolist()).encode())
         else:
@@ -197,11 +196,18 @@ def canonical_hash(frames: Frames) -> str:
 
 
 def to_arrays(frames: Frames) -> dict[str, NDArray[Any]]:
-    """Name → array; labels that are None are left out; tags carry the prefix ``tag_``."""
-    names = ("offsets", "numbers", "positions", "cell", "pbc", "energy", "forces", "stress", "velocities")
+    """Name → array; labels that are None are left out; tags carry the prefix ``tag_``; numbers take a byte each."""
+    names = ("offsets", "positions", "cell", "pbc", "energy", "forces", "stress", "velocities")
     arrays = {name: getattr(frames, name) for name in names if getattr(frames, name) is not None}
-    arrays.update({_TAG + name: tag for name, tag in frames.tags.items()})
+    arrays["numbers"] = frames.numbers.astype(np.uint8)
+    arrays.update({_TAG + name: narrowed(tag) for name, tag in frames.tags.items()})
     return arrays
+
+
+def narrowed(words: NDArray[np.str_]) -> NDArray[np.str_]:
+    """The same words in an array as wide as the longest of them: equal words give equal bytes."""
+    width = int(np.char.str_len(words).max()) if len(words) else 0
+    return words.astype(f"<U{max(width, 1)}")
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Frames:
@@ -212,7 +218,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Frames:
     try:
         frames = Frames(
             offsets=arrays["offsets"],
-            numbers=arrays["numbers"],
+            numbers=arrays["numbers"].astype(np.int64),
             positions=arrays["positions"],
             cell=arrays["cell"],
             pbc=arrays["pbc"],
@@ -234,26 +240,3 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Frames:
     if n < 0 or frames.offsets[0] != 0 or frames.offsets[-1] != m or (np.diff(frames.offsets) < 1).any():
         raise RefusedError("the frames' offsets do not count their atoms.")
     return frames
-
-
-def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """A compressed npz with sorted names and fixed dates: equal arrays give equal bytes; no pickles."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
-        for name in sorted(arrays):
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.asarray(arrays[name], order="C"), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(name + ".npy"), content.getvalue(), zipfile.ZIP_DEFLATED, 4)
-    return buffer.getvalue()
-
-
-def unpack(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz; pickled objects are refused.
-
-    :raises RefusedError: when the bytes are no npz, or hold pickles.
-    """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise RefusedError(f"this is not a file of arrays: {error}.") from error

@@ -1,15 +1,18 @@
-"""Disjoint splits into training, validation and test (C4, C5)."""
+"""Disjoint splits into training, validation and test, and nested subsets (C4, C5, C6)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contract.errors import RefusedError
-from .frames import Frames
 
 Index = NDArray[np.int64]
+Names = NDArray[np.str_]
 
+SIDES = ("train", "validation", "test")
 NAMES = {"train": "train", "valid": "validation", "validation": "validation", "val": "validation", "test": "test"}
 
 
@@ -43,39 +46,80 @@ def at_random(n: int, validation: float, test: float, rng: np.random.Generator) 
     }
 
 
-def by_run(frames: Frames, validation: float, test: float, rng: np.random.Generator) -> dict[str, Index]:
+def by_run(runs: Names, validation: float, test: float, rng: np.random.Generator) -> dict[str, Index]:
     """Whole runs go to one side: shuffled runs fill test, then validation, up to the wanted sizes, the rest trains.
 
-    Frames without a ``run`` tag are runs of their own.
+    :param runs: (n,), the run of each frame; frames without one are runs of their own.
     """
-    runs = frames.tag("run")
-    names = np.where(runs == "", np.char.add("#", np.arange(len(frames)).astype(str)), runs)
-    order = sorted(set(names.tolist()))
-    rng.shuffle(order)
-    wanted = {"test": size(test, len(frames)), "validation": size(validation, len(frames))}
-    sides: dict[str, list[str]] = {"test": [], "validation": [], "train": []}
-    count = dict.fromkeys(sides, 0)
-    for run in order:
-        length = int((names == run).sum())
+    named = np.where(runs == "", np.char.add("#", np.arange(len(runs)).astype(str)), runs)
+    order, which, lengths = np.unique(named, return_inverse=True, return_counts=True)
+    wanted = {"test": size(test, len(runs)), "validation": size(validation, len(runs))}
+    side_of = np.empty(len(order), dtype=np.int64)
+    count = dict.fromkeys(SIDES, 0)
+    for run in rng.permutation(len(order)).tolist():
         side = next((s for s in ("test", "validation") if count[s] < wanted[s]), "train")
-        sides[side].append(run)
-        count[side] += length
-    if not sides["train"]:
+        side_of[run] = SIDES.index(side)
+        count[side] += int(lengths[run])
+    if not count["train"]:
         raise RefusedError(
             f"{len(order)} runs are too few to split by run: nothing is left to train on. Split at random.",
             status="nothing_left",
         )
-    return {side: np.flatnonzero(np.isin(names, runs)).astype(np.int64) for side, runs in sides.items()}
+    return {side: np.flatnonzero(side_of[which] == k).astype(np.int64) for k, side in enumerate(SIDES)}
 
 
-def by_tag(frames: Frames) -> dict[str, Index]:
+def by_stratum(strata: Names, validation: float, test: float, rng: np.random.Generator) -> dict[str, Index]:
+    """Every stratum gives the same shares, at random; a number of frames is shared out in proportion.
+
+    :param strata: (n,), the stratum of each frame.
+    :raises RefusedError: when nothing is left to train on.
+    """
+    n = len(strata)
+    shares = [wanted if wanted < 1 else wanted / max(n, 1) for wanted in (validation, test)]
+    names, which, lengths = np.unique(strata, return_inverse=True, return_counts=True)
+    n_valid, n_test = (apportioned((share * lengths).astype(np.float64)) for share in shares)
+    if (n_valid + n_test).sum() >= n:
+        raise RefusedError(
+            f"{n} frames cannot give {n_valid.sum()} for validation and {n_test.sum()} for test and still train.",
+            status="nothing_left",
+        )
+    parts: dict[str, list[Index]] = {side: [] for side in SIDES}
+    for k in range(len(names)):
+        members = rng.permutation(np.flatnonzero(which == k))
+        cut = (int(n_test[k]), int(min(n_test[k] + n_valid[k], lengths[k])))
+        parts["test"].append(members[: cut[0]])
+        parts["validation"].append(members[cut[0] : cut[1]])
+        parts["train"].append(members[cut[1] :])
+    return {side: np.sort(np.concatenate(pieces)).astype(np.int64) for side, pieces in parts.items()}
+
+
+def apportioned(shares: NDArray[np.float64]) -> Index:
+    """Integers near ``shares`` with the rounded sum of them, by largest remainder (Hamilton's method)."""
+    whole = np.floor(shares + 1e-9).astype(np.int64)
+    missing = round(float(shares.sum())) - int(whole.sum())
+    order = np.argsort(-(shares - whole), kind="stable")
+    whole[order[:missing]] += 1
+    return whole
+
+
+def by_tag(tags: Names) -> dict[str, Index]:
     """As the frames' ``split`` tag says; frames without one train.
 
     :raises RefusedError: for a tag that is no side.
     """
-    tags = frames.tag("split")
     unknown = sorted(set(tags.tolist()) - set(NAMES) - {""})
     if unknown:
         raise RefusedError(f"the split tag {unknown[0]!r} is none of {', '.join(sorted(NAMES))}.")
     sides = np.array([NAMES.get(tag, "train") for tag in tags.tolist()])
-    return {side: np.flatnonzero(sides == side).astype(np.int64) for side in ("train", "validation", "test")}
+    return {side: np.flatnonzero(sides == side).astype(np.int64) for side in SIDES}
+
+
+def nested(n: int, sizes: Sequence[int], rng: np.random.Generator) -> dict[int, Index]:
+    """Size → that many of ``n``, ascending; a smaller subset lies within each larger one (C6).
+
+    :raises RefusedError: when a subset is to be larger than the whole.
+    """
+    if sizes and max(sizes) > n:
+        raise RefusedError(f"a subset of {max(sizes)} is asked for, {n} frames train.", status="nothing_left")
+    order = rng.permutation(n)
+    return {size: np.sort(order[:size]) for size in sizes}

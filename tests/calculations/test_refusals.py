@@ -44,7 +44,7 @@ def test_unknown_keys_are_named(verb: str, code: orm.InstalledCode) -> None:
     ("verb", "parameters", "sentence"),
     [
         ("curate", {"keep_every": 0}, "keep_every must be at least 1, not 0."),
-        ("curate", {"split": "by_luck"}, "curate.split: 'by_luck' is not one of random, by_run, tag."),
+        ("curate", {"split": "by_luck"}, "curate.split: 'by_luck' is not one of random, by_run, by_stratum, tag."),
         ("curate", {"schema": 1}, "curate.schema follows from the other inputs; leave it out of the parameters."),
         ("train", {"parent": True}, "train.parent follows from the other inputs; leave it out of the parameters."),
         ("train", {"has_test": True}, "train.has_test follows from the other inputs"),

@@ -16,14 +16,16 @@ from aiida_mlgun.contract import files
 from aiida_mlgun.contract.jobs import VERBS, from_json
 from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.model import ModelData
-from aiida_mlgun.science.frames import from_arrays, unpack
+from aiida_mlgun.science.frames import from_arrays
+from aiida_mlgun.science.npz import unpack
 from tests.nodes import acetylene, chemistry, labelled, model_contents, prepare, slab_atoms, states
 
 OUTPUTS = {
     "convert": [files.MODEL],
-    "curate": [files.TRAIN, files.VALIDATION, files.TEST, files.CURATION],
+    "curate": [files.TRAIN, files.VALIDATION, files.TEST, files.CURATION, files.FATES],
     "train": [files.MODEL, files.TRAINING],
     "evaluate": [files.PREDICTIONS, files.ERRORS],
+    "describe": [files.DESCRIPTORS, files.COVERAGE],
     "equilibrate": [files.SLAB_STATES, files.MOLECULE_STATES, files.EQUILIBRATION],
     "shoot": [files.SHOTS, files.TRAJECTORIES],
 }
@@ -48,6 +50,12 @@ def inputs() -> dict[str, dict[str, Any]]:
         "curate": {"frames": frames, "parameters": orm.Dict({"keep_every": 3, "bond_fission": [["C", "H"]]})},
         "train": {"model": model, "train": frames, "validation": frames, "parameters": orm.Dict({"name": "m"})},
         "evaluate": {"model": model, "frames": frames, "parameters": orm.Dict({"batch_size": 2})},
+        "describe": {
+            "model": model,
+            "frames": frames,
+            "pool": frames,
+            "parameters": orm.Dict({"select": "farthest", "n_select": 2, "batch_size": 4}),
+        },
         "equilibrate": {"model": model, "slab": slab, "molecule": molecule, "parameters": orm.Dict({"snapshots": 4})},
         "shoot": {
             "model": model,
@@ -81,6 +89,7 @@ def test_job_code_and_retrieve_list(
         ("curate", {files.FRAMES}),
         ("train", {files.TRAIN, files.VALIDATION, *(f"{files.PARENT_MODEL}/{n}" for n in files.MODEL_FILES)}),
         ("evaluate", {files.FRAMES, *(f"{files.MODEL}/{n}" for n in files.MODEL_FILES)}),
+        ("describe", {files.FRAMES, files.POOL, *(f"{files.MODEL}/{n}" for n in files.MODEL_FILES)}),
         ("equilibrate", {f"{files.MODEL}/{n}" for n in files.MODEL_FILES}),
         (
             "shoot",
@@ -116,6 +125,17 @@ def test_train_says_whether_there_is_a_parent_and_a_test_set(
     job = from_json("train", Path(folder.get_abs_path(files.JOB)).read_text())
     assert (job.parent, job.has_test) == (True, True)  # type: ignore[union-attr]
     assert (frames.uuid, files.FRAMES, files.TEST) in info.local_copy_list
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_describe_says_whether_there_is_a_pool(
+    pool: bool, inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path
+) -> None:
+    given = {name: node for name, node in inputs["describe"].items() if pool or name != "pool"}
+    folder, info = prepare(tmp_path, "mlgun.describe", code=code, **given)
+    job = from_json("describe", Path(folder.get_abs_path(files.JOB)).read_text())
+    assert job.has_pool is pool  # type: ignore[union-attr]
+    assert (files.POOL in {target for _, _, target in info.local_copy_list}) is pool
 
 
 def test_train_from_scratch(inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from aiida import orm
 from click.testing import Result
@@ -16,6 +18,7 @@ XYZ = (
     '2\nLattice="8 0 0 0 8 0 0 0 8" Properties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-31.7 config_type=gun '
     'level=PBE run_id=r0 pbc="T T T"\nH 0 0 0 0.1 0 0\nC 1.1 0 0 -0.1 0 0\n'
 )
+BARE = XYZ.replace(":REF_forces:R:3", "").replace(" 0.1 0 0", "").replace(" -0.1 0 0", "")
 Run = Callable[..., Result]
 Refusal = Callable[..., str]
 
@@ -30,7 +33,7 @@ def test_import_prints_the_pk_and_what_was_read(run: Run, tmp_path: Path) -> Non
         path.write_text(XYZ * 2)
     result = run("dataset", "import", *paths, "--label", "mine")
     assert result.exit_code == 0, result.output
-    assert "a.extxyz: 2 frames, energy from REF_energy, forces from REF_forces" in result.output
+    assert "a.extxyz (extxyz): 2 frames, energy from REF_energy, forces from REF_forces" in result.output
     found = re.search(r"FramesData<(\d+)>: 4 frames of H C", result.output)
     assert found
     node = orm.load_node(int(found[1]))
@@ -52,7 +55,8 @@ def test_keys_can_be_named(run: Run, tmp_path: Path) -> None:
     [
         (b"", "the file is empty."),
         (XYZ.replace("REF_energy=-31.7 ", "").encode(), "no frame has an energy. Name its key with --energy-key."),
-        (XYZ.replace(":REF_forces:R:3", "").encode(), "no frame has forces, and dynamics cannot be learnt without."),
+        (BARE.encode(), "no frame has forces, and dynamics cannot be learnt without."),
+        (XYZ.replace(":REF_forces:R:3", "").encode(), "7 columns, 'species:S:1:pos:R:3' asks for 4."),
         (b"\xff\xfe\x00", "this is no text file"),
         (XYZ[:-30].encode(), ""),
         (b"hello\n", ""),
@@ -84,3 +88,25 @@ def test_show_takes_frames_alone(run: Run) -> None:
     assert run("dataset", "show", frames.pk).exit_code == 0
     assert run("dataset", "show", other.pk).exit_code != 0
     assert run("dataset", "show", 10**9).exit_code != 0
+
+
+def test_content_that_is_stored_is_not_stored_again(run: Run, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.xyz", tmp_path / "other.xyz"
+    for path in (one, other):
+        path.write_text(XYZ.replace("-31.7", "-31.875"))
+    assert "FramesData<" in run("dataset", "import", one).output
+    before = count()
+    assert "the same content is stored already: FramesData<" in run("dataset", "import", other).output
+    assert count() == before
+
+
+def test_check_finds_what_stands_in_two_sets(run: Run, refusal: Refusal) -> None:
+    frames = labelled(acetylene(), 6)
+    moved = frames.positions + np.repeat(np.arange(6), len(acetylene()))[:, None] * [0.0, 0.0, 0.1]
+    moved[:: len(acetylene()), 2] += np.arange(6) * 0.01
+    frames = replace(frames, positions=moved)
+    one, two = (FramesData(frames.select(index)).store() for index in ([0, 1, 2], [3, 4, 5]))
+    both = FramesData(frames.select([2, 5])).store()
+    assert "no frame stands in two sets" in run("dataset", "check", one.pk, two.pk).output
+    assert "2 frames and" in refusal("dataset", "check", one.pk, two.pk, both.pk)
+    assert "give at least two sets" in refusal("dataset", "check", one.pk)

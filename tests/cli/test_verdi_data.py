@@ -66,7 +66,7 @@ def test_frames_go_out_and_come_in_again(run_verdi: Run, tmp_path: Path) -> None
     node, path = stored("mlgun.frames"), tmp_path / "out.extxyz"
     result = run_verdi("data", "mlgun.frames", "export", node.pk, "-o", path)
     assert "3 frames written to" in result.output
-    again = FramesData.from_extxyz(path).frames()
+    again = FramesData.from_files(path).frames()
     assert np.allclose(again.positions, node.frames().positions, atol=1e-8)  # type: ignore[attr-defined]
     assert again.tag("level").tolist() == ["PBE"] * 3
 

@@ -14,6 +14,7 @@ EXAMPLES = (
     jobs.EvaluateJob(),
     jobs.EquilibrateJob(),
     jobs.ShootJob(n_shots=3, chemistry=CHEMISTRY),
+    jobs.DescribeJob(),
 )
 
 

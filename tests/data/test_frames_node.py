@@ -28,7 +28,7 @@ def raw(tmp_path: Path) -> Path:
 
 
 def test_attributes_answer_what_one_asks(raw: Path) -> None:
-    node = FramesData.from_extxyz(raw).store()
+    node = FramesData.from_files(raw).store()
     get = node.base.attributes.get
     assert (get("n_frames"), get("n_isolated"), get("elements")) == (4, 1, ["H", "C"])
     assert (get("strata"), get("levels"), get("n_runs")) == ({"gun": 3}, {"PBE": 3}, 1)
@@ -43,18 +43,18 @@ def test_equal_content_has_an_equal_hash_whatever_the_file(raw: Path, tmp_path: 
     packed = [tmp_path / "other.extxyz.gz", tmp_path / "other.extxyz.xz"]
     packed[0].write_bytes(gzip.compress(raw.read_bytes()))
     packed[1].write_bytes(lzma.compress(raw.read_bytes()))
-    nodes = [FramesData.from_extxyz(path).store() for path in (raw, *packed)]
+    nodes = [FramesData.from_files(path).store() for path in (raw, *packed)]
     assert len({node.content_hash for node in nodes}) == 1
     assert len({node.base.caching.compute_hash() for node in nodes}) == 1
 
 
 def test_extxyz_out_and_in_again(raw: Path, tmp_path: Path) -> None:
-    node = FramesData.from_extxyz(raw)
+    node = FramesData.from_files(raw)
     out = io.StringIO()
     node.to_extxyz(out)
     path = tmp_path / "again.extxyz"
     path.write_text(out.getvalue())
-    again = FramesData.from_extxyz(path).frames()
+    again = FramesData.from_files(path).frames()
     assert np.allclose(again.positions, node.frames().positions, atol=1e-8)
     assert again.energy.tolist() == node.frames().energy.tolist()
     assert canonical_hash(again.with_tag("source", [""] * 4)) == canonical_hash(again)
@@ -73,18 +73,18 @@ def test_bad_files_are_refused_with_a_sentence(content: bytes, sentence: str, tm
     path = tmp_path / "bad.extxyz"
     path.write_bytes(content)
     with pytest.raises(RefusedError, match=f"bad.extxyz.*{sentence}"):
-        FramesData.from_extxyz(path)
+        FramesData.from_files(path)
 
 
 def test_wrong_paths_and_damaged_archives_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="there is no such file"):
-        FramesData.from_extxyz(tmp_path / "nowhere.xyz")
+        FramesData.from_files(tmp_path / "nowhere.xyz")
     with pytest.raises(RefusedError, match="this is a folder"):
-        FramesData.from_extxyz(tmp_path)
+        FramesData.from_files(tmp_path)
     broken = tmp_path / "broken.xyz.xz"
     broken.write_bytes(lzma.compress(XYZ.encode())[:-20])
     with pytest.raises(RefusedError, match="damaged"):
-        FramesData.from_extxyz(broken)
+        FramesData.from_files(broken)
 
 
 def test_an_empty_node_cannot_be_stored() -> None:

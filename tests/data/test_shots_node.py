@@ -7,7 +7,7 @@ from aiida.common.exceptions import ValidationError
 
 from aiida_mlgun.contract.errors import RefusedError
 from aiida_mlgun.data.shots import COLUMNS, ShotsData
-from aiida_mlgun.science.frames import pack
+from aiida_mlgun.science.npz import pack
 from tests.nodes import kept_paths, shot_arrays
 
 

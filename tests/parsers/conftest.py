@@ -58,10 +58,18 @@ def parse(aiida_localhost: orm.Computer) -> Callable[..., Parsed]:
         retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
         retrieved.store()
         outputs, process = ParserFactory(f"mlgun.{verb}").parse_from_node(node, store_provenance=False)
-        found = {name: out.store() for name, out in outputs.items()}
+        found = {name: out.store() for name, out in flat(outputs).items()}
         return Parsed(found, process.exit_status or None, process.exit_message)
 
     return run
+
+
+def flat(outputs: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nodes of namespaces under their full names."""
+    found: dict[str, Any] = {}
+    for name, out in outputs.items():
+        found |= flat(out, f"{above}{name}.") if isinstance(out, Mapping) else {above + name: out}
+    return found
 
 
 def ok(verb: str, outputs: Mapping[str, bytes], **manifest_changes: Any) -> dict[str, bytes]:

@@ -15,7 +15,8 @@ from aiida_mlgun.contract import files
 from aiida_mlgun.contract.status import BY_NAME
 from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.model import ModelData
-from aiida_mlgun.science.frames import Frames, pack, to_arrays
+from aiida_mlgun.science.frames import Frames, to_arrays
+from aiida_mlgun.science.npz import pack
 from tests.nodes import acetylene, kept_paths, labelled, model_contents, shot_arrays, slab_atoms, states
 from tests.parsers.conftest import Parsed, ok
 
@@ -39,15 +40,28 @@ def test_curate(test: int, parse: Parse) -> None:
     outputs = {
         files.TRAIN: packed(labelled(acetylene(), 5)),
         files.VALIDATION: packed(labelled(acetylene(), 1)),
-        files.TEST: packed(labelled(acetylene(), 8).select(range(test))),
         files.CURATION: json.dumps(report).encode(),
+        files.FATES: pack({"fate": np.arange(8), "names": np.array(["left"])}),
+        "train_000002.npz": packed(labelled(acetylene(), 2)),
     }
+    if test:
+        outputs[files.TEST] = packed(labelled(acetylene(), test))
     found = parse("curate", ok("curate", outputs), {"frames": raw})
     assert found.code is None
-    assert set(found.outputs) == {"results", "train", "validation", "report", *(["test"] if test else [])}
+    assert set(found.outputs) == {
+        "results",
+        "train",
+        "validation",
+        "report",
+        "fates",
+        "subsets.train_000002",
+        *(["test"] if test else []),
+    }
     assert (len(get(found, "train")), len(get(found, "validation"))) == (5, 1)
     assert get(found, "train").base.attributes.get("source") == {"curated_from": raw.uuid, "side": "train"}
     assert get(found, "report").get_dict() == report
+    assert get(found, "fates").get_array("fate").tolist() == list(range(8))
+    assert len(get(found, "subsets.train_000002")) == 2
 
 
 def train_outputs() -> dict[str, bytes]:
@@ -107,6 +121,21 @@ def test_evaluate(parse: Parse) -> None:
     assert get(found, "errors").get_dict() == ERRORS
     assert np.array_equal(get(found, "predictions").get_array("energy"), energy)
     assert get(found, "predictions").get_array("forces").shape == (8, 3)
+
+
+def test_describe(parse: Parse) -> None:
+    table = {"n_frames": 3, "coverage": {"fraction": 0.9, "radius": 0.4}, "selection": None}
+    arrays = {"pca": np.arange(6.0).reshape(3, 2), "selected": np.empty(0, dtype=np.int64)}
+    arrays["descriptors"] = np.ones((3, 5), dtype=np.float32)
+    outputs = {files.DESCRIPTORS: pack(arrays), files.COVERAGE: json.dumps(table).encode()}
+    found = parse("describe", ok("describe", outputs))
+    assert found.code is None
+    assert get(found, "coverage").get_dict() == table
+    descriptors = get(found, "descriptors")
+    assert set(descriptors.get_arraynames()) == set(arrays)
+    for name, array in arrays.items():
+        assert np.array_equal(descriptors.get_array(name), array)
+        assert descriptors.get_array(name).dtype == array.dtype
 
 
 def test_equilibrate(parse: Parse) -> None:

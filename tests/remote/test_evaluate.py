@@ -20,7 +20,8 @@ from aiida_mlgun.contract.jobs import EvaluateJob
 from aiida_mlgun.remote import evaluate
 from aiida_mlgun.remote.io import write_frames
 from aiida_mlgun.remote.mace import calculator, load_model, predict, save_model
-from aiida_mlgun.science.frames import Frames, concatenate, from_atoms, unpack
+from aiida_mlgun.science.frames import Frames, concatenate, from_atoms
+from aiida_mlgun.science.npz import unpack
 
 Make = Callable[[str], torch.nn.Module]
 JOB = EvaluateJob(device="cpu", threads=1, batch_size=2)

@@ -24,7 +24,8 @@ from aiida_mlgun.contract.shooting import Aim, Chemistry, Decision, Dynamics, Re
 from aiida_mlgun.remote import shoot
 from aiida_mlgun.remote.io import write_frames
 from aiida_mlgun.remote.mace import save_model
-from aiida_mlgun.science.frames import Frames, from_atoms, unpack
+from aiida_mlgun.science.frames import Frames, from_atoms
+from aiida_mlgun.science.npz import unpack
 from aiida_mlgun.science.outcomes import load_catalogue
 from aiida_mlgun.science.units import KINETIC
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import ase.io
 import numpy as np
 import pytest
 
+from aiida_mlgun.report.curated import Coverage, Curation, Leaks, Step, Stratum
 from aiida_mlgun.report.figures import plate
-from aiida_mlgun.report.inputs import Cost, Curation, Ensemble, Forgetting, Report, Stage
+from aiida_mlgun.report.inputs import Cost, Ensemble, Forgetting, Report, Stage
 from aiida_mlgun.science.slabs import analyse
+
+from .accounts import account, map_of
 
 SLAB = Path(__file__).parents[1] / "fixtures" / "si001_2x2_relaxed.extxyz"
 #: C2H2 along x, Å, around its centre.
@@ -182,20 +186,12 @@ def stages() -> list[Stage]:
 
 @pytest.fixture(scope="session")
 def curations() -> list[Curation]:
-    """One dataset that loses frames to every filter, one that loses none."""
-    steps = [
-        {"filter": "without_labels", "dropped": 6, "frames": [1]},
-        {"filter": "unconverged", "dropped": 3, "frames": []},
-        {"filter": "duplicates", "dropped": 5, "frames": []},
-        {"filter": "bond_fission", "dropped": 38, "frames": []},
-        {"filter": "above_force", "dropped": 4, "frames": []},
-        {"filter": "keep_every", "dropped": 120, "frames": []},
-    ]
-    first = Curation(
-        "Si(001) + C2Hx, GFN1-xTB", 730, 3, steps, {"train": 450, "validation": 51, "test": 50}, {"gun": 551}
-    )
-    calm = [{"filter": name, "dropped": 0, "frames": []} for name in ("without_labels", "duplicates")]
-    second = Curation("broad", 235, 8, calm, {"train": 205, "validation": 22, "test": 0}, {"bulk": 51, "molecule": 176})
+    """One dataset that loses frames to filters, one of the size of [W]'s that is thinned."""
+    first = replace(Curation.of("Si(001) + C2Hx, GFN1-xTB", account()), coverage=Coverage.of(*map_of()))
+    steps = (Step("unconverged", {}, 1288, (3, 17)), Step("keep_every", {"every": 25}, 303_657, (0, 1, 2)))
+    sides = {"train": 11_452, "validation": 603, "test": 10_000}
+    one = Stratum(327_000, 22_055, **sides, formulas={"H12C8": 22_055})
+    second = Curation("broad", 327_000, 0, steps=steps, counts=sides, strata={"": one}, leaks=Leaks(0, 10))
     return [first, second]
 
 

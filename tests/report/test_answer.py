@@ -9,8 +9,21 @@ import numpy as np
 import pytest
 
 from aiida_mlgun.report.answer import answer, cautions, ensemble_answer, facts
-from aiida_mlgun.report.inputs import Curation, Ensemble, Report, Stage
-from aiida_mlgun.report.words import count, filter_label, interval, label, percent, time_text
+from aiida_mlgun.report.curated import Curation
+from aiida_mlgun.report.inputs import Ensemble, Report, Stage
+from aiida_mlgun.report.words import (
+    big,
+    count,
+    filter_label,
+    interval,
+    label,
+    listed,
+    percent,
+    stratum_label,
+    subscripted,
+    time_text,
+    verb,
+)
 
 MakeEnsemble = Callable[..., Ensemble]
 
@@ -41,7 +54,9 @@ def test_without_shots_the_answer_is_about_the_model_or_the_data(
     assert answer(Report("t", "", stages=stages)).startswith(
         "The model of stage target reproduces forces of the test set"
     )
-    assert answer(Report("t", "", curations=curations)) == "778 of 965 raw frames are fit for training."
+    assert answer(Report("t", "", curations=curations[:1])).startswith(
+        "704 raw frames (3 of them isolated atoms) → 500"
+    )
     assert answer(Report("t", "")) == "There is nothing to report yet."
     bare = replace(stages[0], errors={})
     assert answer(Report("t", "", stages=[bare])) == "There is nothing to report yet."
@@ -87,4 +102,8 @@ def test_small_words() -> None:
         "H abstraction",
         "sublayer double",
     ]
+    assert (big(999), big(327_000), count(13_000, "frame")) == ("999", "327\u202f000", "13\u202f000 frames")
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert (stratum_label("bulk_defects"), stratum_label("")) == ("bulk defects", "untagged")
+    assert (subscripted("H12C8"), verb(1, "is", "are"), verb(0, "is", "are")) == ("H₁₂C₈", "is", "are")
     assert (filter_label("above_force"), filter_label("my_filter")) == ("force too large", "my filter")

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from aiida_mlgun.report.figures import (
     convergence,
-    curation,
     distribution,
     energy,
     sampling,
@@ -22,7 +21,7 @@ from aiida_mlgun.report.figures import (
 )
 from aiida_mlgun.report.figures.atoms import Scene, connected, draw, scene
 from aiida_mlgun.report.figures.plate import colours
-from aiida_mlgun.report.inputs import Curation, Ensemble, Stage
+from aiida_mlgun.report.inputs import Ensemble, Stage
 
 MakeEnsemble = Callable[..., Ensemble]
 
@@ -101,13 +100,6 @@ def test_training_is_in_milli_units(stages: list[Stage]) -> None:
     np.testing.assert_allclose(forces, 1000 * np.array(stages[0].history["rmse_forces"]))
     assert all(axis.get_yscale() == "log" for axis in plate.figure.axes)
     assert training.plate([]) is None
-
-
-def test_curation_bars_go_down_to_the_split(curations: list[Curation]) -> None:
-    plate = curation.plate(curations)
-    assert plate is not None and len(plate.figure.axes) == 2
-    widths = [bar.get_width() for bar in plate.figure.axes[0].patches]
-    assert widths[0] == 727 and widths[-3:] == [450, 51, 50]
 
 
 def test_one_pair_of_pictures_per_outcome(make_ensemble: MakeEnsemble) -> None:

@@ -13,11 +13,13 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from aiida_mlgun.report.inputs import Curation, Ensemble, Forgetting, Report, Stage
+from aiida_mlgun.report.curated import Curation, Leaks
+from aiida_mlgun.report.inputs import Ensemble, Forgetting, Report, Stage
 from aiida_mlgun.report.page import draw, write
 
 MakeEnsemble = Callable[..., Ensemble]
 ALL = {"outcomes", "structures", "sampling", "convergence", "timeline", "energy", "training", "curation"}
+ALL |= {"histograms", "coverage"}
 VOID = {"meta", "img", "br", "link"}
 
 
@@ -131,8 +133,37 @@ def test_stages_and_curations_at_their_edges(stages: list[Stage], tmp_path: Path
     first = {name: column[:1] for name, column in stages[0].history.items()}
     unknown = {"epoch": [0, 1], "rmse_energy": [None, None], "rmse_forces": [0.1, None]}
     odd = [replace(stages[0], history=first), Stage("b", "", unknown, {}), Stage("c", "", {}, {"test": {}})]
-    empty = [Curation("none", 0, 0, [], {}, {}), Curation("only atoms", 3, 3, [], {"train": 0}, {})]
+    empty = [Curation("none", 0, 0), Curation("only atoms", 3, 3, counts={"train": 0})]
     forgetting = Forgetting(["a"], ["x", "y"], [[None, 0.0]], [[None, None]])
     content = _read(write(Report("t", "", stages=odd, curations=empty, forgetting=forgetting), tmp_path))
     assert '<figure id="training">' in content
     assert '<figure id="curation">' not in content
+    assert '<figure id="histograms">' not in content and '<figure id="coverage">' not in content
+
+
+def test_a_page_of_a_curation_leads_with_what_came_out(curations: list[Curation], tmp_path: Path) -> None:
+    content = _read(write(Report("t", "", curations=curations[:1]), tmp_path))
+    plain = re.sub(r"base64,[^\"]*", "", content)
+    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == {"curation", "histograms", "coverage"}
+    assert plain.count("704 raw frames") == 1
+    for words in (
+        "→ 500 train / 50 validation / 100 test; 51 dropped by 3 filters; no frame and no run stands on two sides.",
+        "There are no test frames of molecule: their errors stay unknown.",
+        "97 %</b>of the full set covered",
+        "H₈Si₁₆",
+        "−3.400 … −2.000",
+        "ceiling 50 eV/Å",
+        "100, 101, 102, 103, 104, 105, …",
+        "least-squares fit over the compositions of the clean frames",
+        "energy: REF_energy, forces: REF_forces</td>",
+        "of 100 and 250 frames. Level of theory: GFN1-xTB.",
+    ):
+        assert words in plain
+
+
+def test_several_curations_each_say_their_own(curations: list[Curation], tmp_path: Path) -> None:
+    hostile = replace(curations[1], name="<b>broad</b>", leaks=Leaks(2, 1), coverage=curations[0].coverage)
+    content = _read(write(Report("t", "", curations=[curations[0], hostile]), tmp_path))
+    assert "Data: &lt;b&gt;broad&lt;/b&gt;" in content and "<b>broad" not in content
+    assert '<figure id="coverage">' in content and '<figure id="coverage_2">' in content
+    assert "2 frames stand on two sides, 1 run does." in content and "303\u202f657 left out by thinning" in content

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from aiida_mlgun.contract.errors import RefusedError
-from aiida_mlgun.report.inputs import Curation, Ensemble, Stage
+from aiida_mlgun.report.inputs import Ensemble, Stage
 from aiida_mlgun.report.tables import (
     OUTCOME_COLUMNS,
     binding,
-    curation_rows,
     error_rows,
     outcome_rows,
     terminal_table,
@@ -70,14 +69,6 @@ def test_error_rows_are_in_milli_units(stages: list[Stage]) -> None:
     assert gun["mae_energy"] is None and gun["rmse_forces"] is not None
     assert [row["stratum"] for row in rows[1:4]] == ["all", "gun", "slab"]
     assert error_rows([Stage("s", "l", {}, {"test": {"all": {"rmse_energy": float("nan")}}})])[0]["rmse_energy"] is None
-
-
-def test_curation_rows_go_down_to_the_kept(curations: list[Curation]) -> None:
-    rows = curation_rows(curations[0])
-    assert rows[0] == {"step": "raw frames", "dropped": 0, "left": 727}
-    assert rows[-1] == {"step": "thinned", "dropped": 120, "left": 551}
-    assert rows[-1]["left"] == sum(curations[0].counts.values())
-    assert curation_rows(Curation("none", 0, 0, [], {}, {})) == [{"step": "raw frames", "dropped": 0, "left": 0}]
 
 
 def test_terminal_table_lines_up() -> None:

@@ -14,10 +14,9 @@ from aiida_mlgun.science.frames import (
     from_arrays,
     from_atoms,
     isolated_energies,
-    pack,
     to_arrays,
-    unpack,
 )
+from aiida_mlgun.science.npz import pack, unpack
 
 
 def test_frames_survive_packing_bit_for_bit(make_frames) -> None:

@@ -41,20 +41,22 @@ def stage(**changes: Any) -> dict[str, Any]:
 
 
 def test_curate_needs_a_set_with_forces(refusal: Refusal) -> None:
-    assert "give at least one set of raw frames" in refusal("curate", frames={})
+    assert "give raw frames or a raw path on the compute machine, one of the two" in refusal("curate", frames={})
     sentence = refusal("curate", frames={"bare": FramesData(states(acetylene()))})
-    assert "the set 'bare' has no forces, and dynamics cannot be learnt without. Label it first." in sentence
+    assert "the set 'bare' has no energy and no forces; label it, or name the key when importing." in sentence
 
 
 def test_curate_does_not_mix_levels_of_theory(
     refusal: Refusal, aiida_code_installed: Callable[..., orm.InstalledCode]
 ) -> None:
     sets = {"a": frames(), "b": frames(level="GFN1-xTB")}
-    assert "curate: the sets are of different levels of theory (GFN1-xTB; PBE)" in refusal("curate", frames=sets)
+    assert "the sets are of different levels of theory (GFN1-xTB; PBE)" in refusal("curate", frames=sets)
     inputs = {"frames": sets, "code": aiida_code_installed(filepath_executable="bash")}
     chain = WorkflowFactory("mlgun.curate")
-    allowed = instantiate_process(get_manager().get_runner(), chain, allow_mixed_levels=True, **inputs)
-    assert allowed.inputs.allow_mixed_levels.value is True
+    allowed = instantiate_process(
+        get_manager().get_runner(), chain, parameters=orm.Dict({"allow_mixed_levels": True}), **inputs
+    )
+    assert len(allowed.inputs.frames) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Labelled frames from the outputs of other plugins' calculations, recognised by what they hold."""

@@ -1,0 +1,53 @@
+"""What every reader of a file of frames offers, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..science.frames import Frames
+
+CHUNK = 256  # frames handed out at once
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Which key of the file holds each label; None means that no frame has that label."""
+
+    energy: str | None
+    forces: str | None
+    stress: str | None
+
+
+class Source(Protocol):
+    """A file of frames.  Units inside :class:`Frames`: Å, eV, eV/Å, eV/Å³, Å/fs."""
+
+    @property
+    def path(self) -> Path:
+        """The file, on this machine."""
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders; for messages and the tag ``source``."""
+
+    @property
+    def format(self) -> str:
+        """``extxyz``, ``vasp-xml``, ``vasp-out``, ``vasp-ml-ab``, ``ase-traj``, ``espresso-out`` or ``cp2k-out``."""
+
+    @property
+    def keys(self) -> Keys:
+        """The label keys that were used; known after a full pass over the frames."""
+
+    def chunks(self, size: int = CHUNK) -> Iterator[Frames]:
+        """All frames in their order, at most ``size`` at once; the tag ``source`` is set.  Can be called again.
+
+        :raises RefusedError: with file, frame and what to do.
+        """
+
+    def pick(self, index: NDArray[np.int64]) -> Frames:
+        """The frames with these ascending numbers, counted from 0."""
