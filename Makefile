@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test lint clean
+.PHONY: install quickstart test lint bench-curation clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +25,9 @@ lint: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+bench-curation: install
+	$(BIN)/python benchmarks/curation.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .aiida quickstart_output

@@ -94,7 +94,7 @@ def check(data: tuple[FramesData, ...], runs: bool) -> None:
         hashes[side], names[side] = geometry_hashes(frames), frames.tag("run").tolist()
     common, shared = shared_frames(hashes), shared_runs(names)
     for leak in [*common, *shared][:20]:
-        echo.echo(str(leak))
+        click.echo(str(leak), err=True)
     if common or (runs and shared):
         raise RefusedError(f"{len(common)} frames and {len(shared)} runs stand in two sets.")
     echo.echo_success(f"no frame stands in two sets; {len(shared)} runs do")

@@ -10,6 +10,7 @@ STDERR = "mlgun.err"
 SCHEDULER_STDERR = "_scheduler-stderr.txt"
 
 FRAMES = "frames.npz"
+SOURCES = "sources.npz"
 TRAIN = "train.npz"
 VALIDATION = "validation.npz"
 TEST = "test.npz"

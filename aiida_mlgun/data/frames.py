@@ -21,6 +21,9 @@ from .content import ContentData
 from .importing import import_file
 
 
+_SOURCE = "tag_source"
+
+
 class FramesData(ContentData):
     """Frames with optional labels; immutable once stored.
 
@@ -43,8 +46,16 @@ class FramesData(ContentData):
         super().__init__(**kwargs)
         if frames is None:
             return
-        self.base.repository.put_object_from_filelike(io.BytesIO(pack(to_arrays(frames), compress=False)), files.FRAMES)
+        arrays = to_arrays(frames)
+        # names of files are apart from the content, so that equal content under other names is one object in the store
+        names = {name: arrays.pop(name) for name in (_SOURCE,) if name in arrays}
+        self._put(files.FRAMES, pack(arrays, compress=False))
+        if names:
+            self._put(files.SOURCES, pack(names))
         self.base.attributes.set_many(summary(frames) | {"source": source or {}})
+
+    def _put(self, name: str, content: bytes) -> None:
+        self.base.repository.put_object_from_filelike(io.BytesIO(content), name)
 
     def _validate(self) -> bool:
         super()._validate()
@@ -54,7 +65,10 @@ class FramesData(ContentData):
 
     def frames(self) -> Frames:
         """The frames as arrays."""
-        return from_arrays(unpack(self.read_bytes(files.FRAMES)))
+        arrays = unpack(self.read_bytes(files.FRAMES))
+        if files.SOURCES in self.base.repository.list_object_names():
+            arrays |= unpack(self.read_bytes(files.SOURCES))
+        return from_arrays(arrays)
 
     def __len__(self) -> int:
         return int(self.base.attributes.get("n_frames"))

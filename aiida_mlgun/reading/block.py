@@ -38,7 +38,8 @@ def read_block(lines: Lines, size: int | None = None, slow: bool = False) -> Blo
     if not (head := lines.take(1)):
         return None
     if not head[0].strip():
-        _check_blank(lines)
+        if not lines.rest_is_blank():
+            raise FaultError("text follows a blank line before it. Remove the blank line.")
         return None
     count = _count(head[0])
     if not (second := lines.take(1)):
@@ -82,12 +83,6 @@ def _count(head: bytes) -> int:
     if text.lstrip().startswith("VEC"):
         raise FaultError('cell vectors as VEC lines are not read. Write them as Lattice="..." before this line.')
     raise FaultError(f"a number of atoms is needed on its first line, not {text.strip()[:40]!r}.")
-
-
-def _check_blank(lines: Lines) -> None:
-    while rest := lines.take(1000):
-        if any(line.strip() for line in rest):
-            raise FaultError("text follows a blank line before it. Remove the blank line.")
 
 
 def _join(parts: list[Columns]) -> Columns:

@@ -42,6 +42,7 @@ class ExtxyzSource:
         self._state: tuple[int, int] | None = None
         self._choices = self._fresh()
         self._moving = False
+        self._tags = set[str]()
         self.random_access = False
         self._places: array[int] | None = None  # bytes before each frame, and after the last
         self._sha256 = ""
@@ -70,7 +71,7 @@ class ExtxyzSource:
         """All frames in their order, at most ``size`` at once (fewer where frames are large)."""
         first_pass, places, number = self._places is None, array("q"), 0
         if first_pass:
-            self._choices, self._state, self._moving = self._fresh(), None, False
+            self._choices, self._state, self._moving, self._tags = self._fresh(), None, False, set()
         gathered = Gathered(self.name)
         with open_stream(self.path, hashed=first_pass) as stream:
             self._check_unchanged()
@@ -163,12 +164,14 @@ class ExtxyzSource:
         forces = self._choices["forces"].of(columns.keys())
         moving = "velocities" in columns
         self._moving = self._moving or moving
+        tags = labels.tags(info)
+        self._tags.update(tags)
         gathered.add(
             block.atoms.numbers,
             block.atoms.array("positions"),
             comment.lattice(info),
             comment.periodic(info),
-            labels.tags(info),
+            tags,
             energy=None if energy is None else labels.number(info[energy], energy),
             stress=None if stress is None else labels.stress(info[stress], stress),
             forces=None if forces is None else _vectors(block.atoms, forces),
@@ -176,9 +179,13 @@ class ExtxyzSource:
         )
 
     def _frames(self, gathered: Gathered, after: int) -> Frames:
-        """Put together; ``after``: number of the frame that follows.  Labels known by now are columns, if of NaN."""
+        """Put together; ``after``: number of the frame that follows.
+
+        What is known by now to stand in the file has a column, be it of NaN or empty texts.
+        """
         known = [label for label, choice in self._choices.items() if choice.used]
-        return gathered.frames(after - len(gathered), [*known, *(["velocities"] if self._moving else [])])
+        known += ["velocities"] * self._moving
+        return gathered.frames(after - len(gathered), known, self._tags)
 
 
 def _vectors(columns: Columns, name: str) -> Floats:

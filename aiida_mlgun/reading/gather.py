@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -68,14 +68,17 @@ class Gathered:
         for name, text in tags.items():
             self._tags.setdefault(name, {})[i] = text
 
-    def frames(self, first: int, columns: Sequence[str] = ()) -> Frames:
+    def frames(self, first: int, columns: Sequence[str] = (), tags: Iterable[str] = ()) -> Frames:
         """All of them.
 
         :param first: number in the file of the first one, for messages.
         :param columns: labels to give (as NaN) even if none of these frames has them.
+        :param tags: tags to give (as empty texts) likewise.
         :raises RefusedError: for a geometry that :func:`check_geometry` refuses.
         """
         n = len(self)
+        texts = {name: self._tags.get(name, {}) for name in sorted({*tags, *self._tags})}
+        texts["source"] = dict.fromkeys(range(n), self._name)
         frames = Frames(
             np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64),
             np.array(self._numbers, dtype=np.int64),
@@ -86,10 +89,7 @@ class Gathered:
             forces=self._atom_column("forces", columns),
             stress=self._frame_column("stress", (n, 6), columns),
             velocities=self._atom_column("velocities", columns),
-            tags={
-                name: np.array([found.get(i, "") for i in range(n)], dtype=np.str_)
-                for name, found in sorted((self._tags | {"source": dict.fromkeys(range(n), self._name)}).items())
-            },
+            tags={name: np.array([found.get(i, "") for i in range(n)], dtype=np.str_) for name, found in texts.items()},
         )
         check_geometry(frames, self._name, first)
         return frames

@@ -51,6 +51,14 @@ class Lines:
         if len(self._tail) > MAX_LINE:
             raise FaultError(f"a line longer than {MAX_LINE >> 20} MiB; this is no text file, so no extended XYZ.")
 
+    def rest_is_blank(self) -> bool:
+        """True when nothing but blanks follows; the stream is read until something else is found."""
+        rest = b"".join(self._lines[self._at :]) + self._tail
+        while not rest.strip():
+            if not (rest := self._stream.read(PIECE)):
+                return True
+        return False
+
     @property
     def cut(self) -> bool:
         """True when the line taken last is the stream's last and has no line end."""

@@ -27,7 +27,14 @@ def fractional(frames: Frames) -> tuple[Floats, Floats]:
     """
     full, inverse = full_cells(frames)
     owner = np.repeat(np.arange(len(frames)), frames.n_atoms)
-    return np.einsum("ij,ijk->ik", frames.positions, inverse[owner]), full
+    return times(frames.positions, inverse, owner), full
+
+
+def times(vectors: Floats, matrices: Floats, owner: Integers) -> Floats:
+    """(m, 3), each vector (m, 3) times the matrix (n, 3, 3) of its frame; one product if all frames share theirs."""
+    if len(matrices) and (matrices == matrices[0]).all():
+        return np.asarray(vectors @ matrices[0], dtype=np.float64)
+    return np.asarray(np.einsum("ij,ijk->ik", vectors, matrices[owner]), dtype=np.float64)
 
 
 def full_cells(frames: Frames) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from ase.geometry import find_mic
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from .fingerprints import fractional, full_cells, spacings
+from .fingerprints import fractional, full_cells, spacings, times
 from .frames import Floats, Frames
 
 Mask = NDArray[np.bool_]
@@ -35,8 +35,9 @@ def has_closer_than(frames: Frames, distance: float) -> Mask:
         ghosts[: len(low), axis] += 1.0
         ghosts[len(low) :, axis] -= 1.0
         scaled, owner = np.concatenate([scaled, ghosts]), np.concatenate([owner, owner[chosen]])
-    points = np.einsum("ij,ijk->ik", scaled, full[owner])
-    found = cKDTree(_in_rows(points, owner, distance)).query_pairs(distance * (1 - 1e-12), output_type="ndarray")
+    points = _in_rows(times(scaled, full, owner), owner, distance)
+    tree = cKDTree(points, leafsize=16, compact_nodes=False, balanced_tree=False)  # half the time of the defaults
+    found = tree.query_pairs(distance * (1 - 1e-12), output_type="ndarray")
     real = found[(found < n_real).any(axis=1)]
     bad[owner[real[:, 0]]] = True
     return bad

@@ -108,5 +108,8 @@ def test_check_finds_what_stands_in_two_sets(run: Run, refusal: Refusal) -> None
     one, two = (FramesData(frames.select(index)).store() for index in ([0, 1, 2], [3, 4, 5]))
     both = FramesData(frames.select([2, 5])).store()
     assert "no frame stands in two sets" in run("dataset", "check", one.pk, two.pk).output
-    assert "2 frames and" in refusal("dataset", "check", one.pk, two.pk, both.pk)
+    result = run("dataset", "check", one.pk, two.pk, both.pk)
+    assert result.exit_code != 0
+    assert f"frame 2 of <{one.pk}> is frame 0 of <{both.pk}>" in result.output
+    assert "2 frames and 0 runs stand in two sets." in result.output
     assert "give at least two sets" in refusal("dataset", "check", one.pk)

@@ -3,15 +3,17 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_mlgun.contract import files
 from aiida_mlgun.contract.errors import RefusedError
 from aiida_mlgun.data.frames import FramesData
-from aiida_mlgun.science.frames import canonical_hash
+from aiida_mlgun.science.frames import Frames, canonical_hash
 
 XYZ = (
     '2\nLattice="8 0 0 0 8 0 0 0 8" Properties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-31.7 config_type=gun '
@@ -92,3 +94,13 @@ def test_an_empty_node_cannot_be_stored() -> None:
 
     with pytest.raises(ValidationError, match=r"frames\.npz"):
         FramesData().store()
+
+
+def test_equal_content_under_another_name_is_one_object(tmp_path: Path, make_frames: Callable[..., Frames]) -> None:
+    frames = make_frames(3, run="a")
+    one, two = (FramesData(frames.with_tag("source", [name] * 3)).store() for name in ("a.xyz", "b.xyz"))
+    keys = [node.base.repository.metadata["o"][files.FRAMES]["k"] for node in (one, two)]
+    assert keys[0] == keys[1]
+    assert one.content_hash == two.content_hash
+    assert two.frames().tag("source").tolist() == ["b.xyz"] * 3
+    assert two.twins() == [one.pk]

@@ -83,7 +83,7 @@ def test_stress_of_six_or_nine_numbers_becomes_voigt(text: str, expected: list[f
 
 @pytest.mark.parametrize("text", ['REF_stress="1 6 5 6.1 2 4 5 4 3"', 'stress="1 6 5 6 2 4 5 4.1 3"'])
 def test_a_stress_that_is_not_symmetric_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="frame 1: the label .*stress' is no stress: its matrix is not symmetric"):
+    with pytest.raises(RefusedError, match=r"frame 1: the label .*stress' is no stress: its matrix is not symmetric"):
         read(tmp_path, GOOD + GOOD.replace("step=7", text))
 
 
@@ -106,9 +106,7 @@ def test_labels_that_are_not_finite_are_kept(tmp_path: Path) -> None:
 def test_a_named_key_must_be_there(tmp_path: Path) -> None:
     frames, _ = read(tmp_path, GOOD, energy="REF_energy")
     assert frames.energy is not None and frames.energy[0] == -31.7
-    with pytest.raises(
-        RefusedError, match=r"no frame has the key 'E_dft' for energy\. Keys there: REF_energy, config_"
-    ):
+    with pytest.raises(RefusedError, match=r"no frame has the key 'E_dft' for energy\. Keys there: REF_energy, c"):
         read(tmp_path, GOOD, energy="E_dft")
     with pytest.raises(RefusedError, match=r"no frame has the key 'F' for forces\. Keys there: REF_forces\."):
         read(tmp_path, GOOD, forces="F")
@@ -208,7 +206,7 @@ def test_large_frames_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(RefusedError, match="frame 0, atom 6: 'a' in the column 'id'"):
         read(tmp_path, text.replace("0 0 6\n", "0 0 a\n"))
     with pytest.raises(RefusedError, match="frame 0: cut off after 9 of 10"):
-        read(tmp_path, text.replace("H 9 0 0 9 0 0 9", " " * 10))
+        read(tmp_path, text.replace("H 9 0 0 9 0 0 9", " " * 20))
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
