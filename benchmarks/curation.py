@@ -152,8 +152,8 @@ def node(folder: Path, n: int) -> bool:
     equal = first.content_hash == second.content_hash == node_again.content_hash
     same = first.base.caching.compute_hash() == second.base.caching.compute_hash()
     print(
-        f"FramesData: {n} frames, {size:.0f} MB of arrays: imported from text in {wall_import:.1f} s; made and stored at "
-        f"{size / wall_store:.0f} MB/s, read back at {size / wall_read:.0f} MB/s; a second import added {grown:.3f} MB"
+        f"FramesData: {n} frames, {size:.0f} MB of arrays: imported from text in {wall_import:.1f} s; made and stored "
+        f"at {size / wall_store:.0f} MB/s, read back at {size / wall_read:.0f} MB/s; a second import added {grown:.3f} MB"
     )
     return equal and same and grown < 0.01
 

@@ -95,9 +95,9 @@ def check_raw(inputs: Any, _: Any) -> str | None:
     for name in names.get_list() if names is not None else []:
         if not isinstance(name, str) or ".." in PurePosixPath(name).parts or name.startswith("/"):
             return f"curate: the raw file {name!r} must be a path within the folder `raw`."
-    if raw is not None and code is not None and getattr(code, "computer", None) is not None:
-        if raw.computer is not None and raw.computer.uuid != code.computer.uuid:
-            return f"curate: the raw files lie on {raw.computer.label}, the code runs on {code.computer.label}."
+    here, there = getattr(code, "computer", None), None if raw is None else raw.computer
+    if here is not None and there is not None and here.uuid != there.uuid:
+        return f"curate: the raw files lie on {there.label}, the code runs on {here.label}."
     try:
         CurateJob(raw=tuple(raw_paths(inputs)))
     except RefusedError as error:

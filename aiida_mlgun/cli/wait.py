@@ -44,7 +44,8 @@ def _line(job: orm.CalcJobNode) -> str:
         )
     progress = _progress(job)
     if progress:
-        return f"{name} {progress['done']}/{progress['total']} {progress['unit']}"
+        of = "" if progress["total"] is None else f"/{progress['total']}"
+        return f"{name} {progress['done']}{of} {progress['unit']}"
     return f"{name} started"
 
 

@@ -20,7 +20,6 @@ from ..science.npz import pack, unpack
 from .content import ContentData
 from .importing import import_file
 
-
 _SOURCE = "tag_source"
 
 

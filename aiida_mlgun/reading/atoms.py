@@ -34,7 +34,7 @@ class _Starts(dict[bytes, int]):
     """A line's beginning, blanks and all, → the atomic number."""
 
     def __missing__(self, start: bytes) -> int:
-        z = self[start] = NUMBERS[start.decode("ascii", "replace").strip()]
+        z = self[start] = NUMBERS[start.decode("ascii", "replace").strip(" ")]
         return z
 
 
@@ -79,13 +79,18 @@ def parse(lines: list[bytes], layout: Layout, comment: bytes, slow: bool = False
     return _careful(lines, layout, comment) if columns is None else columns
 
 
+def parse_even(lines: bytes, count: int, layout: Layout) -> Columns | None:
+    """The atoms of ``count`` lines as long as one another, with their ends; None unless they are in fixed fields."""
+    if not layout.symbols_then_reals or (found := fixed.parse(lines, count, layout.n_real)) is None:
+        return None
+    try:
+        return Columns(layout, list(map(_STARTS.__getitem__, found[0])), found[1], {})
+    except KeyError:
+        return None
+
+
 def _fast(lines: list[bytes], layout: Layout) -> Columns | None:
     """All tokens at once, line ends as tokens of their own; None when something is not sure."""
-    if layout.symbols_then_reals and (found := fixed.parse(lines, layout.n_real)) is not None:
-        try:
-            return Columns(layout, list(map(_STARTS.__getitem__, found[0])), found[1], {})
-        except KeyError:
-            return None
     joined = b" \0 ".join(lines)
     if not joined.isascii() or b"\r" in joined or joined.count(b"\0") != len(lines) - 1:
         return None

@@ -22,9 +22,14 @@ _SHAPE = re.compile(rb"[^.eE]*(?:\.([0-9]*))?(?:[eE][+-]?([0-9]*))?")
 
 @dataclass(frozen=True)
 class Block:
-    """One frame as it stands in the file."""
+    """One frame as it stands in the file.
+
+    :param cell: nine numbers, Å, the lattice vectors one after the other.
+    """
 
     info: comment.Info
+    cell: tuple[float, ...]
+    pbc: tuple[bool, bool, bool]
     atoms: Columns
 
 
@@ -41,11 +46,12 @@ def read_block(lines: Lines, size: int | None = None, slow: bool = False) -> Blo
         if not lines.rest_is_blank():
             raise FaultError("text follows a blank line before it. Remove the blank line.")
         return None
-    count = _count(head[0])
+    count = _count(without_returns(head)[0])
     if not (second := lines.take(1)):
         raise FaultError("cut off after its first line. Drop or repair it.")
     line = without_returns(second)[0] if b"\r" in second[0] else second[0]
     info = comment.parse(line, slow)
+    cell, pbc = comment.lattice(info), comment.periodic(info)
     columns = layout(info.get("Properties", DEFAULT))
     left = None if size is None else max(size - lines.offset, 0)
     least = 2 * columns.width if count > PIECE_ATOMS else MIN_BYTES  # small ones are told more exactly below
@@ -56,19 +62,29 @@ def read_block(lines: Lines, size: int | None = None, slow: bool = False) -> Blo
         raise FaultError(f"{count} atoms are claimed; at most {MAX_ATOMS} in one frame are read.")
     parts = []
     for begin in range(0, count, PIECE_ATOMS):
-        rows = lines.take(min(PIECE_ATOMS, count - begin))
-        short = begin + len(rows) < min(begin + PIECE_ATOMS, count)
-        if short or not rows[-1].strip():
-            raise FaultError(
-                f"cut off after {begin + sum(bool(row.strip()) for row in rows)} of {count} atoms. Drop or repair it."
-            )
-        try:
-            parts.append(atoms.parse(rows, columns, line, slow))
-        except FaultError as fault:
-            raise FaultError(fault.sentence, None if fault.atom is None else begin + fault.atom) from fault
-        if lines.cut:
-            _check_last_number(rows, columns)
-    return Block(info, parts[0] if len(parts) == 1 else _join(parts))
+        wanted = min(PIECE_ATOMS, count - begin)
+        if not slow and (even := lines.even(wanted)) and (part := atoms.parse_even(even, wanted, columns)):
+            lines.skip(even)
+        else:
+            part = _part(lines, begin, wanted, count, columns, line, slow)
+        parts.append(part)
+    return Block(info, cell, pbc, parts[0] if len(parts) == 1 else _join(parts))
+
+
+def _part(
+    lines: Lines, begin: int, wanted: int, count: int, columns: Layout, comment_line: bytes, slow: bool
+) -> Columns:
+    rows = lines.take(wanted)
+    if len(rows) < wanted or not rows[-1].strip():
+        found = begin + sum(bool(row.strip()) for row in rows)
+        raise FaultError(f"cut off after {found} of {count} atoms. Drop or repair it.")
+    try:
+        part = atoms.parse(rows, columns, comment_line, slow)
+    except FaultError as fault:
+        raise FaultError(fault.sentence, None if fault.atom is None else begin + fault.atom) from fault
+    if lines.cut:
+        _check_last_number(rows, columns)
+    return part
 
 
 def _count(head: bytes) -> int:

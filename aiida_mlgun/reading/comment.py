@@ -28,6 +28,7 @@ MAX_COMMENT = 1 << 18  # bytes
 _NO_CELL = (0.0,) * 9
 
 _SIMPLE = re.compile(r"""([^\s"'\\{}\[\]=]++)(?:=(?:"([^"\\]++)"|([^\s"'\\{}\[\]=]++)))?(?:\s++|\Z)""")
+_SIMPLE_LINE = re.compile(f"(?:{_SIMPLE.pattern})*+")
 _ITEM = re.compile(
     r"""(?P<space>\s+)|(?P<equals>=)|(?P<bare>[^\s=\\"'{\[]+)|\\(?P<escaped>.)"""
     r"""|"(?P<q>(?:[^"\\]|\\.)*+)"|'(?P<a>(?:[^'\\]|\\.)*+)'|\{(?P<b>(?:[^}\\]|\\.)*+)\}|\[(?P<s>(?:[^\]\\]|\\.)*+)\]""",
@@ -63,16 +64,11 @@ def parse(line: bytes, careful: bool = False) -> Info:
 
 
 def _simple(text: str) -> Info | None:
-    info: Info = {}
-    end = count = 0
-    while end < len(text):
-        if (found := _SIMPLE.match(text, end)) is None:
-            return None
-        end = found.end()
-        key, quoted, bare = found.groups()
-        info[key] = quoted or bare or "T"
-        count += 1
-    return info if len(info) == count else None
+    if not _SIMPLE_LINE.fullmatch(text):
+        return None
+    pairs = _SIMPLE.findall(text)
+    info = {key: quoted or bare or "T" for key, quoted, bare in pairs}
+    return info if len(info) == len(pairs) else None
 
 
 def _whole(text: str) -> Info:

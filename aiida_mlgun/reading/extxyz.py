@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..contract.errors import RefusedError
 from ..science.frames import Floats, Frames
-from . import comment, labels
+from . import labels
 from .atoms import Columns
 from .block import Block, read_block
 from .gather import Gathered
@@ -169,8 +169,8 @@ class ExtxyzSource:
         gathered.add(
             block.atoms.numbers,
             block.atoms.array("positions"),
-            comment.lattice(info),
-            comment.periodic(info),
+            block.cell,
+            block.pbc,
             tags,
             energy=None if energy is None else labels.number(info[energy], energy),
             stress=None if stress is None else labels.stress(info[stress], stress),

@@ -19,20 +19,21 @@ MAX_EXACT = 9e15  # below 2**53
 SPACE, MINUS, POINT, ZERO, END = b" -.0\n"
 
 
-def parse(lines: list[bytes], n_real: int) -> tuple[list[bytes], Floats] | None:
-    """The first word of each line and (n_lines, n_real) numbers; None when the lines are not of this form."""
-    first = lines[0]
-    point = first.find(b".")
-    field = first.find(b".", point + 1) - point
-    decimals = len(first) - 1 - first.rfind(b".")
-    begin = len(first) - field * n_real
+def parse(lines: bytes, count: int, n_real: int) -> tuple[list[bytes], Floats] | None:
+    """The first word of each line, with blanks, and (count, n_real) numbers; None when the lines are not of this form.
+
+    :param lines: ``count`` lines with their ends, as many bytes in each.
+    """
+    length = len(lines) // count
+    last = length - 1
+    point = lines.find(b".", 0, last)
+    field = lines.find(b".", point + 1, last) - point
+    decimals = last - 1 - lines.rfind(b".", 0, last)
+    begin = last - field * n_real
     whole = field - decimals - 1  # characters before the point, the blank before the field too
     if not (whole > 1 and decimals > 0 and field <= MAX_FIELD and begin > 0 and point == begin + whole):
         return None
-    joined = b"\n".join([*lines, b""])
-    if len(joined) != len(lines) * (len(first) + 1):
-        return None
-    table = np.frombuffer(joined, dtype=np.uint8).reshape(len(lines), len(first) + 1)
+    table = np.frombuffer(lines, dtype=np.uint8).reshape(count, length)
     fields = np.ascontiguousarray(table[:, begin:-1].reshape(-1, field).T)  # a row per place in the field
     digits = fields - ZERO  # of bytes: what is smaller than "0" becomes large
     is_digit, minus = digits < 10, fields[1:whole] == MINUS
@@ -44,7 +45,7 @@ def parse(lines: list[bytes], n_real: int) -> tuple[list[bytes], Floats] | None:
         return None
     values = mantissa / 10.0**decimals
     np.negative(values, out=values, where=minus.any(axis=0))
-    return [line[:begin] for line in lines], values.reshape(len(lines), n_real)
+    return [lines[at : at + begin] for at in range(0, len(lines), length)], values.reshape(count, n_real)
 
 
 @lru_cache(maxsize=64)

@@ -12,48 +12,52 @@ class Lines:
     """Lines without their end, in order.
 
     :ivar offset: bytes before the next line.
-    :ivar ended: False when the stream's last line, already read, has no line end.
     """
 
     def __init__(self, stream: Reader, offset: int = 0) -> None:
-        self._stream, self._lines, self._at, self._tail = stream, list[bytes](), 0, b""
-        self._done, self._ended, self.offset = False, True, offset
+        self._stream, self._held, self._at = stream, b"", 0
+        self._done, self._open, self.offset = False, False, offset
 
     def take(self, count: int) -> list[bytes]:
         """The next ``count`` lines; fewer at the end of the stream.
 
         :raises FaultError: for a line longer than any text has.
         """
-        while len(self._lines) - self._at < count and not self._done:
-            self._fill()
-        taken = self._lines[self._at : self._at + count]
-        self._at += len(taken)
-        self.offset += sum(map(len, taken)) + len(taken)
+        taken: list[bytes] = []
+        while len(taken) < count:
+            end = self._held.find(b"\n", self._at)
+            if end >= 0:
+                taken.append(self._held[self._at : end])
+                self._move(end + 1 - self._at)
+            elif not self._done:
+                self._fill()
+            elif self._at < len(self._held):
+                taken.append(self._held[self._at :])
+                self._open = not taken[-1].endswith(b"\r")
+                self._move(len(taken[-1]))
+            else:
+                break
         return taken
 
-    def _fill(self) -> None:
-        block = self._stream.read(PIECE)
-        del self._lines[: self._at]
-        self._at = 0
-        if not block:
-            self._done = True
-            if self._tail:
-                self._ended = self._tail.endswith(b"\r")
-                self._lines.append(self._tail)
-                self._tail = b""
-            return
-        first, *rest = block.split(b"\n")
-        self._tail += first
-        if rest:
-            self._lines.append(self._tail)
-            self._lines += rest[:-1]
-            self._tail = rest[-1]
-        if len(self._tail) > MAX_LINE:
-            raise FaultError(f"a line longer than {MAX_LINE >> 20} MiB; this is no text file, so no extended XYZ.")
+    def even(self, count: int) -> bytes | None:
+        """The next ``count`` lines with their ends, not taken yet, if each seems to be as long as the first."""
+        while (end := self._held.find(b"\n", self._at)) < 0 and not self._done:
+            self._fill()
+        length = end + 1 - self._at
+        if end < 0 or length * count > MAX_LINE:
+            return None
+        while len(self._held) - self._at < length * count and not self._done:
+            self._fill()
+        lines = self._held[self._at : self._at + length * count]
+        return lines if lines[length - 1 :: length] == b"\n" * count else None
+
+    def skip(self, lines: bytes) -> None:
+        """Take what :meth:`even` gave."""
+        self._move(len(lines))
 
     def rest_is_blank(self) -> bool:
         """True when nothing but blanks follows; the stream is read until something else is found."""
-        rest = b"".join(self._lines[self._at :]) + self._tail
+        rest = self._held[self._at :]
         while not rest.strip():
             if not (rest := self._stream.read(PIECE)):
                 return True
@@ -62,7 +66,18 @@ class Lines:
     @property
     def cut(self) -> bool:
         """True when the line taken last is the stream's last and has no line end."""
-        return self._done and not self._ended and self._at == len(self._lines)
+        return self._open
+
+    def _move(self, size: int) -> None:
+        self._at += size
+        self.offset += size
+
+    def _fill(self) -> None:
+        block = self._stream.read(PIECE)
+        self._done = not block
+        self._held, self._at = self._held[self._at :] + block, 0
+        if len(self._held) > MAX_LINE and b"\n" not in self._held:
+            raise FaultError(f"a line longer than {MAX_LINE >> 20} MiB; this is no text file, so no extended XYZ.")
 
 
 def without_returns(lines: list[bytes]) -> list[bytes]:

@@ -50,7 +50,7 @@ def run(job: CurateJob, folder: Path) -> RunResult:
     with the training frames, as the source of E0s.
     """
     raw, book = open_raw(job, folder), Book()
-    census, fates, labels, tags = _first_pass(job, raw, book, Progress(folder, 0, "frames read"))
+    census, fates, labels, tags = _first_pass(job, raw, book, Progress(folder, None, "frames read"))
     clean = fates.left
     if len(clean) == 0:
         worst = fates.worst()

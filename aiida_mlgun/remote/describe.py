@@ -50,7 +50,7 @@ def run(job: DescribeJob, folder: Path) -> RunResult:
         full, batch = descriptors(
             model, pool.select(real[1]), job.features, batch, device, lambda done: progress.report(before + done)
         )
-    seconds = (time.monotonic() - start) / progress.total
+    seconds = (time.monotonic() - start) / (len(own) + (len(full) if job.has_pool else 0))
     e0s, source = reference_energies(frames, pool, stored_e0s(model))
     with threadpool_limits(job.threads or None):
         found = _compare(job, own, full)

@@ -49,18 +49,20 @@ def write_json(path: Path, data: Any) -> None:
 class Progress:
     """Writes ``progress.json`` and a line to the log, at most every two seconds."""
 
-    def __init__(self, folder: Path, total: int, unit: str, every: float = 2.0) -> None:
+    def __init__(self, folder: Path, total: int | None, unit: str, every: float = 2.0) -> None:
+        """``total`` None: nobody knows yet how many there are."""
         self.path, self.total, self.unit, self.every = folder / files.PROGRESS, total, unit, every
         self.start = self.last = time.monotonic()
 
     def report(self, done: int, line: str = "", **numbers: float) -> None:
         """Say that ``done`` of ``total`` are done; ``numbers`` go into the file beside them."""
         now = time.monotonic()
-        if now - self.last < self.every and done < self.total:
+        if now - self.last < self.every and done != self.total:
             return
         self.last = now
         elapsed = now - self.start
-        left = elapsed / done * (self.total - done) if done else None
-        print(line or f"{done}/{self.total} {self.unit}, {elapsed:.0f} s", flush=True)
+        left = elapsed / done * (self.total - done) if done and self.total is not None else None
+        of = "" if self.total is None else f"/{self.total}"
+        print(line or f"{done}{of} {self.unit}, {elapsed:.0f} s", flush=True)
         data = {"done": done, "total": self.total, "unit": self.unit, "elapsed_s": elapsed, "eta_s": left, "line": line}
         write_json(self.path, data | numbers)

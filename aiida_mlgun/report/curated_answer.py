@@ -36,6 +36,8 @@ def curation_sentence(one: Curation) -> str:
     parts = [f"{raw} → {sides}", _dropped(one)]
     if one.n_thinned:
         parts.append(f"{big(one.n_thinned)} left out by thinning")
+    if one.coverage is not None and one.coverage.selection is not None:
+        parts.append(f"{big(one.coverage.selection.n)} of the training frames selected by their descriptors")
     if one.leaks is not None:
         parts.append(leak_clause(one))
     return "; ".join(parts) + "."

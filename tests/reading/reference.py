@@ -9,7 +9,7 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
-from aiida_mlgun.reading import comment, labels
+from aiida_mlgun.reading import labels
 from aiida_mlgun.reading.block import Block, read_block
 from aiida_mlgun.reading.lines import Lines
 
@@ -47,8 +47,8 @@ def check(block: Block, image: Atoms) -> None:
     """Assert that a block holds what ASE's image holds."""
     assert block.atoms.numbers == image.numbers.tolist()
     assert same(block.atoms.array("positions"), image.positions)
-    assert same(np.reshape(comment.lattice(block.info), (3, 3)), image.cell.array)
-    assert list(comment.periodic(block.info)) == image.pbc.tolist()
+    assert same(np.reshape(block.cell, (3, 3)), image.cell.array)
+    assert list(block.pbc) == image.pbc.tolist()
     results = {} if image.calc is None else image.calc.results
     for name in block.atoms.layout.columns.keys() - {"numbers", "symbols", "positions", "move_mask"}:
         column = block.atoms.layout.columns[name]

@@ -119,7 +119,15 @@ def test_frames_that_ase_wrote_are_read_bit_for_bit(frames: list[Atoms], tmp_pat
 
 
 # what ASE's writer puts down in a way that can be read in more than one
-DOUBTFUL = ("not closed", "more than one way", "empty quotation", "without a", "has no value", "stands twice")
+DOUBTFUL = (
+    "not closed",
+    "more than one way",
+    "empty quotation",
+    "without a",
+    "has no value",
+    "stands twice",
+    "not readable as extended XYZ",
+)
 CORPUS = [
     b'2\nLattice="8 0 0 0 8 0 0 0 8" Properties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-31.7 config_type=gun '
     b'run_id=r0 step=7 pbc="T T F"\nH 0 0 0 0.1 0 0\nH 0.74 0 0 -0.1 0 0\n',
@@ -146,6 +154,9 @@ TOKENS += [
 ]
 
 
+KINDS = ["delete", "change", "insert", "cut", "double", "drop", "swap"] + ["digit", "blank", "letter"] * 4
+
+
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     content = draw(st.sampled_from(CORPUS) | st.lists(image(), min_size=1, max_size=2).map(written))
@@ -153,7 +164,7 @@ def damaged(draw: st.DrawFn) -> bytes:
         content += draw(st.sampled_from(CORPUS))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(content)))
-        kind = draw(st.sampled_from(["delete", "change", "insert", "cut", "double", "drop", "swap"]))
+        kind = draw(st.sampled_from(KINDS))
         token = draw(st.sampled_from(TOKENS) | st.binary(min_size=1, max_size=2))
         if kind == "delete":
             content = content[:at] + content[at + draw(st.integers(1, 8)) :]
@@ -161,6 +172,11 @@ def damaged(draw: st.DrawFn) -> bytes:
             content = content[:at] + token + content[at + len(token) :]
         elif kind == "insert":
             content = content[:at] + token + content[at:]
+        elif kind in ("digit", "blank", "letter"):
+            there = {"digit": b"0123456789", "blank": b" \t", "letter": b"abcdefghijklmnopqrstuvwxyzTFH"}[kind]
+            new = draw(st.sampled_from([there[i : i + 1] for i in range(len(there))])) * (1 + (kind == "blank"))
+            at = next((i for i in range(at, len(content)) if content[i] in there), len(content))
+            content = content[:at] + new + content[at + 1 :]
         elif kind == "cut":
             content = content[:at]
         else:

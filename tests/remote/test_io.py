@@ -85,3 +85,11 @@ def test_progress_tells_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixtu
     progress.report(1)
     assert json.loads((tmp_path / files.PROGRESS).read_text())["eta_s"] == pytest.approx(30.0, abs=1.0)
     assert capsys.readouterr().out.splitlines()[0] == "about to begin"
+
+
+def test_progress_towards_an_unknown_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(tmp_path, None, "frames read", every=0.0)
+    progress.report(256)
+    told = json.loads((tmp_path / files.PROGRESS).read_text())
+    assert (told["done"], told["total"], told["eta_s"]) == (256, None, None)
+    assert capsys.readouterr().out.startswith("256 frames read")

@@ -147,7 +147,8 @@ def test_a_page_of_a_curation_leads_with_what_came_out(curations: list[Curation]
     assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == {"curation", "histograms", "coverage"}
     assert plain.count("704 raw frames") == 1
     for words in (
-        "→ 500 train / 50 validation / 100 test; 51 dropped by 3 filters; no frame and no run stands on two sides.",
+        "→ 500 train / 50 validation / 100 test; 51 dropped by 3 filters; ",
+        "20 of the training frames selected by their descriptors; no frame and no run stands on two sides.",
         "There are no test frames of molecule: their errors stay unknown.",
         "97 %</b>of the full set covered",
         "H₈Si₁₆",
