@@ -153,7 +153,8 @@ def node(folder: Path, n: int) -> bool:
     same = first.base.caching.compute_hash() == second.base.caching.compute_hash()
     print(
         f"FramesData: {n} frames, {size:.0f} MB of arrays: imported from text in {wall_import:.1f} s; made and stored "
-        f"at {size / wall_store:.0f} MB/s, read back at {size / wall_read:.0f} MB/s; a second import added {grown:.3f} MB"
+        f"at {size / wall_store:.0f} MB/s, read back at {size / wall_read:.0f} MB/s; a second import added "
+        f"{grown:.3f} MB"
     )
     return equal and same and grown < 0.01
 
