@@ -230,6 +230,17 @@ REFUSED = {
     "carriage return in a comment": ("1\na=b\rc=d\nH 0 0 0\n", "a carriage return stands inside a line"),
     "carriage return among atoms": ("1\n\nH 0 0\r0\n", "a carriage return stands inside a line"),
     "zero byte": (frame("a=\0b"), "zero byte"),
+    "zero byte after a symbol": ("1\n\nH\0    0.50000000    0.50000000    0.50000000\n", "is no element"),
+    "minus in the middle of fixed fields": ("1\n\nH     1-50000000    0.50000000    0.50000000\n", "is no number"),
+    "two minuses in fixed fields": (
+        "1\n\nH    --0.50000000    0.50000000    0.50000000\n",
+        "'--0.50000000' .* no number",
+    ),
+    "blank in a fixed field": ("1\n\nH    1 0.50000000    0.50000000    0.50000000\n", "columns"),
+    "letter in a fixed field": (
+        "1\n\nH    1a0.50000000    0.50000000    0.50000000\n",
+        "'1a0.50000000' .* is no number",
+    ),
     "zero byte among atoms": ("2\n\nH 0 0 0\0\nH 0 0 0\n", "is no number"),
 }
 BYTES = {

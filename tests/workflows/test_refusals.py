@@ -59,6 +59,27 @@ def test_curate_does_not_mix_levels_of_theory(
     assert len(allowed.inputs.frames) == 2
 
 
+def test_curate_sources_and_selection(
+    refusal: Refusal, aiida_localhost: orm.Computer, aiida_computer_local: Callable[..., orm.Computer]
+) -> None:
+    raw = orm.RemoteData(remote_path="/data/raw.extxyz", computer=aiida_localhost)
+    assert "one of the two" in refusal("curate", frames={"a": frames()}, raw=raw)
+    assert "raw_files goes with raw" in refusal("curate", frames={"a": frames()}, raw_files=orm.List(["x"]))
+    names = orm.List(["../secret"])
+    assert "the raw file '../secret' must be a path within" in refusal("curate", raw=raw, raw_files=names)
+    other = orm.RemoteData(remote_path="/data", computer=aiida_computer_local(label="elsewhere"))
+    assert "the raw files lie on elsewhere, the code runs on" in refusal("curate", raw=other)
+    choose = orm.Dict({"select": "farthest", "n_select": 3})
+    assert "needs a model to describe" in refusal("curate", frames={"a": frames()}, describe=choose)
+    chosen = {"frames": {"a": frames()}, "describe": choose, "model": ModelData(model_contents())}
+    subsets = orm.Dict({"subsets": [2, 4]})
+    assert "ask for one of the two" in refusal("curate", **chosen, parameters=subsets)
+    copper = {"a": frames(COPPER)}
+    assert "holds Cu, which the model" in refusal("curate", frames=copper, model=ModelData(model_contents()))
+    silent = {"a": frames(), "b": FramesData(labelled(acetylene(), level=""))}
+    assert "does not say its level of theory beside 'PBE'" in refusal("curate", frames=silent)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

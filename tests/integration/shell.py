@@ -1,0 +1,33 @@
+"""Commands of this environment, run in a folder with the profile that lies there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+def run(folder: Path, *words: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment in ``folder``, with the profile that lies there."""
+    env = os.environ | {"AIIDA_PATH": str(folder), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    env["PATH"] = os.pathsep.join([str(BIN), env.get("PATH", "")])  # the daemon looks for verdi there
+    return subprocess.run(
+        [str(BIN / words[0]), *words[1:]],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def ask(folder: Path, script: str) -> str:
+    """The last line that a Python script prints with the folder's profile loaded."""
+    head = "from aiida import load_profile, orm; load_profile()\n"
+    done = run(folder, "python", "-c", head + script)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip().splitlines()[-1]
