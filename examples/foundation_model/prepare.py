@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aiida_mlgun.contract import files
-from aiida_mlgun.data.importing import import_extxyz
+from aiida_mlgun.data.importing import import_file
 from aiida_mlgun.remote.io import write_frames
 from aiida_mlgun.science.frames import concatenate
 from aiida_mlgun.science.splits import by_tag
@@ -23,13 +23,13 @@ def main() -> None:
     parser.add_argument("labelled", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    sets = [replace(import_extxyz(path)[0], stress=None) for path in args.labelled]
+    sets = [replace(import_file(path).frames, stress=None) for path in args.labelled]
     together = concatenate(sets)
-    sides = by_tag(together)
+    sides = by_tag(together.tag("split"))
     args.out.mkdir(parents=True, exist_ok=True)
     write_frames(args.out / files.TRAIN, together.select(sides["train"]))
     write_frames(args.out / files.VALIDATION, together.select(sides["validation"]))
-    write_frames(args.out / files.TEST, sets[0].select(by_tag(sets[0])["validation"]))
+    write_frames(args.out / files.TEST, sets[0].select(by_tag(sets[0].tag("split"))["validation"]))
     print({side: len(index) for side, index in sides.items()})
 
 
