@@ -15,7 +15,7 @@ from ..contract.errors import RefusedError
 
 MAX_UNPACKED = 8 << 30  # bytes; a compressed file that unpacks to more is refused
 MAX_RATIO = 100  # unpacked / packed; text of numbers reaches 10
-RATIO_COUNTS_FROM = 4 << 20  # bytes unpacked before the ratio is judged
+RATIO_COUNTS_FROM = 2 << 20  # bytes unpacked before the ratio is judged
 MAX_MEMORY = 128 << 20  # bytes that unpacking xz may take; its strongest preset takes 65 MiB
 PIECE = 1 << 18
 GZIP, XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"

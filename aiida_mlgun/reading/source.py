@@ -43,6 +43,10 @@ class Source(Protocol):
     def keys(self) -> Keys:
         """The label keys that were used; known after a full pass over the frames."""
 
+    @property
+    def random_access(self) -> bool:
+        """Whether :meth:`pick` finds a frame without reading those before it."""
+
     def chunks(self, size: int = CHUNK) -> Iterator[Frames]:
         """All frames in their order, at most ``size`` at once; the tag ``source`` is set.  Can be called again.
 

@@ -53,6 +53,7 @@ class StepSource(ABC):
     """
 
     format: ClassVar[str]
+    random_access: ClassVar[bool] = False  # whether a frame is found without reading those before it
     energies: ClassVar[tuple[str, ...]] = ("free_energy",)
     labelled: ClassVar[bool] = True  # a frame without energy, or forces on several atoms, is refused
 

@@ -40,6 +40,7 @@ class TrajectorySource(StepSource):
     """
 
     format: ClassVar[str] = "ase-traj"
+    random_access: ClassVar[bool] = True
     energies: ClassVar[tuple[str, ...]] = ("free_energy", "energy")
     labelled: ClassVar[bool] = False
 

@@ -105,7 +105,7 @@ def open_raw(job: CurateJob, folder: Path) -> Raw:
 def _some(source: Any, index: Ints) -> Iterator[tuple[Ints, Frames]]:
     if not len(index):
         return
-    if getattr(source, "random_access", False):
+    if source.random_access:
         for first in range(0, len(index), CHUNK):
             block = index[first : first + CHUNK]
             yield block, source.pick(block)

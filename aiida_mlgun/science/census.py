@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from .compositions import Compositions
 from .frames import Floats, Frames
 
 Ints = NDArray[np.int64]
@@ -20,7 +19,7 @@ class Census:
     def __init__(self) -> None:
         self._rows: list[dict[str, NDArray[np.float64] | Ints]] = []
         self._names: dict[str, dict[str, int]] = {tag: {} for tag in TAGS}
-        self._compositions: dict[bytes, int] = {}
+        self._compositions = Compositions()
         self._columns: dict[str, NDArray[np.float64] | Ints] | None = None
 
     def enter(self, frames: Frames) -> None:
@@ -33,7 +32,7 @@ class Census:
             "energy": np.full(n, np.nan) if frames.energy is None else frames.energy,
             "max_force": force,
             "isolated": frames.is_isolated.astype(np.int64),
-            "composition": self._composition_ids(frames),
+            "composition": self._compositions.ids(frames),
         }
         for tag, known in self._names.items():
             words = frames.tag(tag).tolist()
@@ -65,29 +64,22 @@ class Census:
     def symbols(self) -> list[str]:
         """Elements of all frames, by atomic number."""
         present: set[int] = set()
-        for key in self._compositions:
+        for key in self._compositions.known:
             present |= set(key)
         return [chemical_symbols[z] for z in sorted(present)]
 
     def counts(self, among: Ints) -> Floats:
         """(len(among), k), atoms of each of :attr:`symbols` in each frame."""
         numbers = [chemical_symbols.index(symbol) for symbol in self.symbols]
-        table = np.array([[list(key).count(z) for z in numbers] for key in self._compositions], dtype=np.float64)
+        table = np.array([[list(key).count(z) for z in numbers] for key in self._compositions.known], dtype=np.float64)
         return table[self.column("composition")[among].astype(np.int64)]
 
     def formulas(self, among: Ints) -> dict[str, int]:
         """Formula (elements by atomic number) → frames of ``among`` that have it, most frequent first."""
         ids, n = np.unique(self.column("composition")[among].astype(np.int64), return_counts=True)
-        keys = list(self._compositions)
+        keys = list(self._compositions.known)
         named = [(_formula(keys[k]), int(count)) for k, count in zip(ids.tolist(), n.tolist(), strict=True)]
         return dict(sorted(named, key=lambda item: (-item[1], item[0])))
-
-    def _composition_ids(self, frames: Frames) -> Ints:
-        owner = np.repeat(np.arange(len(frames)), frames.n_atoms)
-        ordered = frames.numbers[np.lexsort((frames.numbers, owner))].astype(np.uint8)
-        known = self._compositions
-        keys: Iterable[bytes] = (ordered[frames.part(i)].tobytes() for i in range(len(frames)))
-        return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
 
 
 def _formula(species: bytes) -> str:

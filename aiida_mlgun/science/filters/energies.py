@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..compositions import Compositions
 from ..frames import Frames
 from .base import Filter, Ints, Mask, Pick
 
@@ -24,8 +26,8 @@ class EnergyOutliers(Filter):
 
     z_score: float
     name: ClassVar[str] = "energy_outliers"
-    _composition: dict[int, bytes] = field(default_factory=dict, repr=False)
-    _energy: dict[int, float] = field(default_factory=dict, repr=False)
+    _compositions: Compositions = field(default_factory=Compositions, repr=False)
+    _seen: list[tuple[Ints, Ints, NDArray[np.float64]]] = field(default_factory=list, repr=False)
 
     def parameters(self) -> dict[str, Any]:
         """The score."""
@@ -33,24 +35,23 @@ class EnergyOutliers(Filter):
 
     def see(self, frames: Frames, alive: Mask, start: int) -> Mask:
         """Remember composition and energy per atom."""
-        for i in np.flatnonzero(alive).tolist() if frames.energy is not None else ():
-            assert frames.energy is not None
-            numbers = frames.numbers[frames.part(i)]
-            self._composition[start + i] = np.sort(numbers).astype(np.uint8).tobytes()
-            self._energy[start + i] = float(frames.energy[i]) / len(numbers)
+        if frames.energy is not None and alive.any():
+            kind, energy = self._compositions.ids(frames), frames.energy / frames.n_atoms
+            self._seen.append((start + np.flatnonzero(alive), kind[alive], energy[alive]))
         return super().see(frames, alive, start)
 
     def finish(self, kept: Ints, pick: Pick) -> Ints:
         """Judge each composition by its own median."""
-        groups: dict[bytes, list[int]] = {}
-        for number in kept.tolist():
-            groups.setdefault(self._composition[number], []).append(number)
-        bad: list[int] = []
-        for members in groups.values():
+        if not self._seen:
+            return super().finish(kept, pick)
+        number, kind, energy = (np.concatenate(column) for column in zip(*self._seen, strict=True))
+        left = np.isin(number, kept)
+        number, kind, energy = number[left], kind[left], energy[left]
+        bad = np.zeros(len(number), dtype=bool)
+        for k in np.unique(kind):
+            members = np.flatnonzero(kind == k)
             if len(members) < FEWEST:
                 continue
-            energy = np.array([self._energy[number] for number in members])
-            delta = np.abs(energy - np.median(energy))
-            limit = self.z_score * max(MAD_TO_SIGMA * float(np.median(delta)), MIN_SPREAD)
-            bad += np.asarray(members)[delta > limit].tolist()
-        return np.array(sorted(bad), dtype=np.int64)
+            delta = np.abs(energy[members] - np.median(energy[members]))
+            bad[members] = delta > self.z_score * max(MAD_TO_SIGMA * float(np.median(delta)), MIN_SPREAD)
+        return np.sort(number[bad])
