@@ -61,7 +61,7 @@ def test_a_good_end_is_a_manifest_with_the_outputs_checksums(job: Path) -> None:
     told = ended(job.parent)
     assert (told.status, told.detail, told.verb, told.seed, told.device) == ("ok", "", "curate", 5, "cpu")
     assert told.numbers["n_train"] == 19
-    assert set(told.outputs) == {files.TRAIN, files.VALIDATION, files.TEST, files.CURATION}
+    assert set(told.outputs) == {files.TRAIN, files.VALIDATION, files.CURATION, files.FATES}
     assert all(sha256_file(job.parent / name) == digest for name, digest in told.outputs.items())
     assert 0 <= told.wall_seconds < 60
 
