@@ -67,8 +67,8 @@ def test_curate_sources_and_selection(
     assert "raw_files goes with raw" in refusal("curate", frames={"a": frames()}, raw_files=orm.List(["x"]))
     names = orm.List(["../secret"])
     assert "the raw file '../secret' must be a path within" in refusal("curate", raw=raw, raw_files=names)
-    other = orm.RemoteData(remote_path="/data", computer=aiida_computer_local(label="elsewhere"))
-    assert "the raw files lie on elsewhere, the code runs on" in refusal("curate", raw=other)
+    other = orm.RemoteData(remote_path="/data", computer=aiida_computer_local(label="another-cluster"))
+    assert "the raw files lie on another-cluster, the code runs on" in refusal("curate", raw=other)
     choose = orm.Dict({"select": "farthest", "n_select": 3})
     assert "needs a model to describe" in refusal("curate", frames={"a": frames()}, describe=choose)
     chosen = {"frames": {"a": frames()}, "describe": choose, "model": ModelData(model_contents())}
