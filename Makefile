@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test lint bench-curation clean
+.PHONY: install quickstart test lint bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,9 @@ test: lint
 
 bench-curation: install
 	$(BIN)/python benchmarks/curation.py $(BENCH)
+
+bench-train: install
+	$(BIN)/python benchmarks/training.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .aiida quickstart_output

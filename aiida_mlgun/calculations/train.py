@@ -11,18 +11,25 @@ from aiida.engine import CalcJobProcessSpec
 from ..contract import files
 from ..contract.errors import RefusedError
 from ..contract.jobs import TrainJob
+from ..contract.strict import load
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from .base import VerbCalculation, copy_model
+from .training_checks import SETS, check_parent, check_sets
+
+SHARE_OF_WALL_TIME = 0.9  # for the epochs; the rest is for reading the model back, its errors, and the transfer
 
 
 class TrainCalculation(VerbCalculation):
-    """Fine-tune ``model`` on ``train``, or train the ``architecture`` of the parameters from scratch."""
+    """Fine-tune ``model`` on ``train``, or train the ``architecture`` of the parameters from scratch.
+
+    A ``checkpoint`` of a job that was cut off lets this one go on from there; all other inputs must be that job's.
+    """
 
     VERB = "train"
     JOB = TrainJob
-    OUTPUTS = (files.MODEL, files.TRAINING)
-    SET_BY_INPUTS = ("parent", "has_test")
+    OUTPUTS = (files.MODEL, files.TRAINING, files.CHECKPOINT)
+    SET_BY_INPUTS = ("parent", "has_test", "has_replay", "resume")
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -31,47 +38,69 @@ class TrainCalculation(VerbCalculation):
         spec.input("train", valid_type=FramesData, help="Training frames; isolated atoms among them give E0s.")
         spec.input("validation", valid_type=FramesData, help="Validation frames.")
         spec.input("test", valid_type=FramesData, required=False, help="Test frames, scored at the end.")
+        spec.input(
+            "replay", valid_type=FramesData, required=False, help="Earlier frames to replay, for the method `replay`."
+        )
         spec.input("model", valid_type=ModelData, required=False, help="Parent model; none trains from scratch.")
+        spec.input("checkpoint", valid_type=orm.FolderData, required=False, help="Go on from here, not from the start.")
         spec.output("model", valid_type=ModelData, help="The trained model.")
-        spec.output("training", valid_type=orm.Dict, help="Columns per epoch, errors per set and stratum, E0s.")
-        spec.inputs.validator = _fits
+        spec.output(
+            "training",
+            valid_type=orm.Dict,
+            help="Columns per epoch, errors per set and stratum, E0s, checks of the product, MACE's whole "
+            "configuration, how the run went.",
+        )
+        spec.output(
+            "checkpoint", valid_type=orm.FolderData, required=False, help="Where a run stood that did not end well."
+        )
+        spec.inputs.validator = check_training
 
     @classmethod
     def stand_ins(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        """An architecture means that there is no parent."""
-        return {"parent": parameters.get("architecture") is None}
+        """An architecture means that there is no parent; replay, that there are frames for it."""
+        stage = parameters.get("stage")
+        replay = isinstance(stage, dict) and stage.get("method") == "replay"
+        return {"parent": parameters.get("architecture") is None, "has_replay": replay}
 
     def from_inputs(self) -> dict[str, Any]:
-        """Whether there is a parent, and a test set."""
-        return {"parent": "model" in self.inputs, "has_test": "test" in self.inputs}
+        """Which sets, parent and checkpoint are there, and the time that the scheduler leaves."""
+        fields: dict[str, Any] = {
+            "parent": "model" in self.inputs,
+            "has_test": "test" in self.inputs,
+            "has_replay": "replay" in self.inputs,
+            "resume": "checkpoint" in self.inputs,
+        }
+        wall = self.inputs.metadata.options.get("max_wallclock_seconds")
+        if wall is not None and self.inputs.parameters.get_dict().get("max_seconds") is None:
+            fields["max_seconds"] = SHARE_OF_WALL_TIME * wall
+        return fields
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
-        """The sets and the parent."""
+        """The sets, the parent, the checkpoint."""
+        targets = dict(zip(SETS, (files.TRAIN, files.VALIDATION, files.TEST, files.REPLAY), strict=True))
         copies = [
-            (self.inputs.train.uuid, files.FRAMES, files.TRAIN),
-            (self.inputs.validation.uuid, files.FRAMES, files.VALIDATION),
+            (self.inputs[name].uuid, files.FRAMES, target) for name, target in targets.items() if name in self.inputs
         ]
-        if "test" in self.inputs:
-            copies.append((self.inputs.test.uuid, files.FRAMES, files.TEST))
+        if "checkpoint" in self.inputs:
+            node = self.inputs.checkpoint
+            names = node.base.repository.list_object_names()
+            copies += [(node.uuid, name, f"{files.CHECKPOINT}/{name}") for name in names]
         return copies + (copy_model(self.inputs.model, files.PARENT_MODEL) if "model" in self.inputs else [])
 
 
-def _fits(inputs: Any, _: Any) -> str | None:
+def check_training(inputs: Any, _: Any) -> str | None:
     """Refuse before submission what the compute machine would refuse later."""
-    if "parameters" not in inputs or "train" not in inputs or "validation" not in inputs:
+    if any(name not in inputs for name in ("parameters", "train", "validation")):
         return None
-    scratch = inputs["parameters"].get_dict().get("architecture") is not None
-    model = inputs.get("model")
-    if scratch == (model is not None):
+    parameters, model = inputs["parameters"].get_dict(), inputs.get("model")
+    if (parameters.get("architecture") is not None) == (model is not None):
         return "train: give a parent model, or an architecture in the parameters to train from scratch; not both."
     try:
-        for name in ("train", "validation", "test"):
-            frames = inputs.get(name)
-            if frames is None:
-                continue
-            frames.check_labelled(f"the {name} set")
-            if model is not None:
-                model.check_covers(frames.elements, f"the {name} set")
+        job = load(TrainJob, parameters | TrainCalculation.stand_ins(parameters), "train")
+        if model is not None:
+            check_parent(job, model)
+        sets = {name: inputs[name] for name in SETS if inputs.get(name) is not None}
+        check_sets(job, sets, model, inputs["train"].elements)
     except RefusedError as error:
         return str(error)
     return None

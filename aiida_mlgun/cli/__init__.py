@@ -8,7 +8,7 @@ if sys.argv[1:2] == ["quickstart"] and Path(sys.argv[0]).stem == "aiida-mlgun":
     # The quickstart has a profile of its own, in the folder where it runs; AiiDA reads this variable when imported.
     os.environ["AIIDA_PATH"] = str(Path.cwd())
 
-from . import dataset, harvest, launch, model, quickstart, report  # noqa: F401  register their commands
+from . import dataset, export, harvest, launch, launch_training, model, quickstart, report  # noqa: F401  register their commands
 from .root import cli
 
 __all__ = ["cli"]

@@ -10,35 +10,51 @@ from ..contract.errors import RefusedError
 from ..contract.shooting import Chemistry
 from ..contract.strict import load
 from ..data.frames import FramesData
-from ..data.model import ModelData
-from ..report.inputs import Cost, Ensemble, Forgetting, Report, Stage, join_batches
+from ..report.inputs import Cost, Ensemble, Report, join_batches
 from ..science.outcomes.catalogue import outcome_names, productive_names
 from .collect_curation import curation_of
+from .collect_scores import trained_of
+from .collect_training import (
+    FINETUNE,
+    TRAINING,
+    forgetting_of,
+    models_of,
+    stages_of,
+    training_of,
+    training_sets,
+    trainings_in,
+)
 
-CURATE, FINETUNE, GUN = "CurateWorkChain", "FinetuneWorkChain", "GunWorkChain"
+CURATE, GUN = "CurateWorkChain", "GunWorkChain"
 
 
 def collect(process: orm.ProcessNode) -> Report:
-    """The report of a finished (or partly finished) curate, finetune or gun workflow.
+    """The report of a finished (or partly finished) workflow.
 
     A gun's report includes the training of its model and the curation of that training's data, found by provenance.
     """
-    kind = process.process_label
+    kind, commands = process.process_label, []
+    ensemble = None
     if kind == GUN:
-        chains = _training_of(process.inputs.model)
+        chains = training_of(process.inputs.model)
         ensemble, commands = _ensemble(process), [f"verdi data mlgun.shots show {b.pk}" for b in _batches(process)]
-    elif kind in (FINETUNE, CURATE):
-        chains, ensemble, commands = ([process] if kind == FINETUNE else []), None, []
+    elif kind == CURATE:
+        chains = []
+    elif kind in TRAINING:
+        chains = trainings_in(process)
+        commands = [f"verdi data mlgun.model show {model.pk}" for model in models_of(process)]
     else:
-        raise RefusedError(f"<{process.pk}> is a {kind}; a report is made of a curate, finetune or gun workflow.")
+        known = "curate, train, finetune, compare, learning_curve, committee or gun"
+        raise RefusedError(f"<{process.pk}> is a {kind}; a report is made of a {known} workflow.")
     curations = [process] if kind == CURATE else _curations(chains)
-    title = {GUN: "Molecular gun", FINETUNE: "Fine-tuning", CURATE: "Curation"}[kind]
+    title = {GUN: "Molecular gun", CURATE: "Curation", **TRAINING}[kind]
     return Report(
         title=f"{title}: {ensemble.title}" if ensemble else title,
         subtitle=f"process <{process.pk}>, {process.ctime:%Y-%m-%d %H:%M}, state {process.process_state.value}",
         curations=[c for c in map(curation_of, curations) if c],
-        stages=[stage for chain in chains for stage in _stages(chain)],
-        forgetting=_forgetting(chains[-1]) if chains else None,
+        stages=[stage for chain in chains for stage in stages_of(chain)],
+        forgetting=forgetting_of(chains[-1]) if chains and kind in (GUN, FINETUNE) else None,
+        trained=trained_of(process),
         ensemble=ensemble,
         costs=_costs([process, *chains, *curations]),
         provenance=_provenance(process, chains, curations),
@@ -69,54 +85,14 @@ def _ensemble(process: orm.ProcessNode) -> Ensemble:
     )
 
 
-def _training_of(model: ModelData) -> list[orm.ProcessNode]:
-    """The finetune workflows behind a model, oldest first."""
-    chains: list[orm.ProcessNode] = []
-    seen = set()
-    while model is not None and model.creator is not None:
-        job = model.creator
-        chain = job.caller if job.caller is not None and job.caller.process_label == FINETUNE else None
-        if chain is not None and chain.pk not in seen:
-            chains.append(chain)
-            seen.add(chain.pk)
-        model = job.inputs.model if "model" in job.inputs else None
-    return chains[::-1]
-
-
 def _curations(chains: list[orm.ProcessNode]) -> list[orm.ProcessNode]:
     found: dict[int, orm.ProcessNode] = {}
     for chain in chains:
-        for name in sorted(chain.inputs.stages):
-            job = chain.inputs.stages[name]["train"].creator
+        for train in training_sets(chain):
+            job = train.creator
             if job is not None and "report" in job.outputs:
                 found.setdefault(job.pk, job)
     return list(found.values())
-
-
-def _stages(chain: orm.ProcessNode) -> list[Stage]:
-    training = chain.outputs.training if "training" in chain.outputs else {}
-    stages = []
-    for label in sorted(training):
-        record = training[label].get_dict()
-        levels = chain.inputs.stages[label]["train"].base.attributes.get("levels")
-        name = chain.outputs.models[label].name
-        stages.append(Stage(name, ", ".join(levels) or "not stated", record["history"], record["errors"]))
-    return stages
-
-
-def _forgetting(chain: orm.ProcessNode) -> Forgetting | None:
-    if "errors" not in chain.outputs:
-        return None
-    tables = {name: chain.outputs.errors[name].get_dict() for name in chain.outputs.errors}
-    models = sorted(tables, key=lambda name: (name != "foundation", name))
-    sets = sorted({s for table in tables.values() for s in table} - {"all"})
-    labels = [chain.inputs.model.name if m == "foundation" else chain.outputs.models[m].name for m in models]
-
-    def column(key: str) -> list[list[float | None]]:
-        return [[tables[m].get(s, {}).get(key) for s in sets] for m in models]
-
-    named = [chain.outputs.models[s].name for s in sets]
-    return Forgetting(labels, named, column("rmse_forces"), column("rmse_energy"))
 
 
 def _costs(processes: list[orm.ProcessNode]) -> Cost:

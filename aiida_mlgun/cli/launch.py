@@ -16,6 +16,7 @@ from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
 from .root import F, cli, refusals
+from .stages import METHODS, ratio_of, stage_of, with_methods
 from .structures import molecule_node, slab_node
 from .wait import wait_for
 
@@ -93,14 +94,51 @@ def remote_files(code: Any, paths: tuple[str, ...]) -> dict[str, Any]:
     metavar="TRAIN,VALIDATION[,TEST] or CURATION",
     help="PKs of a stage's sets, or of the curation that made them; once per stage, in order.",
 )
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(METHODS),
+    help="How a stage learns: once for all stages, or once per stage, in order. frozen-X freezes up to X.",
+)
+@click.option(
+    "--replay",
+    "replays",
+    multiple=True,
+    type=FRAMES,
+    help="Frames to replay: once for all stages with the method replay, or once per such stage, in order.",
+)
+@click.option(
+    "--forgetting",
+    "limits",
+    multiple=True,
+    metavar="ERROR=RATIO",
+    help="Fail when a later model's error on an earlier test set exceeds this ratio, as in rmse_forces=1.5.",
+)
+@click.option("--probe", is_flag=True, help="Run one batch first; report the memory and time that the stages take.")
 @common
 def finetune(
-    model: Any, stages: tuple[str, ...], code: Any, protocol: Any, overrides: Any, scheduler: Any, wait: bool
+    model: Any,
+    stages: tuple[str, ...],
+    methods: tuple[str, ...],
+    replays: tuple[Any, ...],
+    limits: tuple[str, ...],
+    probe: bool,
+    code: Any,
+    protocol: Any,
+    overrides: Any,
+    scheduler: Any,
+    wait: bool,
 ) -> None:
     """Fine-tune stage by stage."""
     chain = WorkflowFactory("mlgun.finetune")
-    entries = [_stage(text) for text in stages]
-    _submit(chain.get_builder_from_protocol(code, entries, model, protocol, _yaml(overrides)), scheduler, wait)
+    entries = with_methods([stage_of(text) for text in stages], methods, replays)
+    builder = chain.get_builder_from_protocol(code, entries, model, protocol, _yaml(overrides))
+    if limits:
+        builder.limits = {"forgetting": dict(ratio_of(text) for text in limits)}
+    if probe:
+        builder.probe = True
+    _submit(builder, scheduler, wait)
 
 
 @launch.command("gun")
@@ -143,22 +181,6 @@ def _submit(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None
     if not node.is_finished_ok:
         echo.echo_critical(f"{node.process_label}<{node.pk}> failed [{node.exit_status}]: {node.exit_message}")
     echo.echo_success(f"{node.process_label}<{node.pk}> finished; see it with: aiida-mlgun report {node.pk}")
-
-
-def _stage(text: str) -> dict[str, Any]:
-    nodes = []
-    for part in text.split(","):
-        if not part.strip().isdigit():
-            raise RefusedError(f"--stage {text}: PKs are needed, as in --stage 12,13,14 or --stage 20.")
-        nodes.append(orm.load_node(int(part)))
-    if len(nodes) == 1 and isinstance(nodes[0], orm.ProcessNode):
-        outputs = nodes[0].outputs
-        if "train" not in outputs or "validation" not in outputs:
-            raise RefusedError(f"--stage {text}: the process {text} has no outputs train and validation.")
-        return {key: outputs[key] for key in ("train", "validation", "test") if key in outputs}
-    if len(nodes) not in (2, 3):
-        raise RefusedError(f"--stage {text}: give train,validation or train,validation,test.")
-    return dict(zip(("train", "validation", "test"), nodes, strict=False))
 
 
 def _yaml(path: Path | None) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from ..assets import COMPACT_MODEL, shipped_models
 from ..contract.errors import RefusedError
 from ..contract.manifest import sha256_file
 from ..data.model import ModelData
+from .card import SHOW_FORMAT, shown
 from .root import cli, refusals
-from .tables import model_table
 from .wait import wait_for
 
 
@@ -106,10 +106,11 @@ def _convert(
 
 @model.command("show")
 @arguments.DATUM(type=types.DataParamType(sub_classes=("aiida.data:mlgun.model",)))
+@SHOW_FORMAT
 @decorators.with_dbenv()
-def show(datum: ModelData) -> None:
+def show(datum: ModelData, form: str) -> None:
     """Show what a model is and where it comes from."""
-    echo.echo(model_table(datum))
+    echo.echo(shown(datum, form))
 
 
 @model.command("list")

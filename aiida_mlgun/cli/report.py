@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final
 
 import click
 from aiida import orm
@@ -10,12 +11,30 @@ from aiida.cmdline.params import arguments
 from aiida.cmdline.utils import decorators, echo
 
 from ..report import page
+from ..report.answer import answer
 from ..report.curated_answer import curation_cautions, curation_sentence
 from ..report.curated_rows import FILTER_COLUMNS, STRATUM_COLUMNS, filter_rows, stratum_rows
 from ..report.inputs import Report
 from ..report.tables import OUTCOME_COLUMNS, outcome_rows, terminal_table
+from ..report.trained_answer import trained_cautions
+from ..report.trained_rows import (
+    CALIBRATION_COLUMNS,
+    COMPARISON_COLUMNS,
+    ERROR_COLUMNS,
+    FIT_COLUMNS,
+    METHOD_COLUMNS,
+    calibration_rows,
+    comparison_rows,
+    fit_rows,
+    forgetting_rows,
+    marked,
+    method_rows,
+    stage_error_rows,
+)
 from .collect import collect
 from .root import cli, refusals
+
+UNITS: Final = "Errors: energy E / meV/atom, forces F / meV/Å; 95 %: 95th percentile."
 
 
 @cli.command("report")
@@ -24,9 +43,10 @@ from .root import cli, refusals
 @decorators.with_dbenv()
 @refusals
 def report(process: orm.ProcessNode, output: Path | None) -> None:
-    """Report on the curate, finetune or gun PROCESS, with all that led to it."""
+    """Report on the workflow PROCESS (curate, train, finetune, compare, …, gun), with all that led to it."""
     found = collect(process)
     print_outcomes(found)
+    print_training(found)
     print_curations(found)
     html = page.write(found, output or Path(f"mlgun_report_{process.pk}"))
     echo.echo_success(f"report: {html}")
@@ -37,6 +57,36 @@ def print_outcomes(found: Report) -> None:
     if found.ensemble is not None:
         rows = [row for row in outcome_rows(found.ensemble) if row["n"]]
         echo.echo(terminal_table(rows, OUTCOME_COLUMNS))
+
+
+def print_training(found: Report) -> None:
+    """What came of training, if the report is of no shots: sentences, then a table per part."""
+    trained = found.trained
+    if found.ensemble is not None or not (found.stages or not trained.empty):
+        return
+    echo.echo(answer(found) + "\n")
+    for words in trained_cautions(trained):
+        echo.echo(f"- {words}")
+    tables: list[tuple[str, list[dict[str, Any]], dict[str, str]]] = []
+    if trained.comparison is not None:
+        rows = comparison_rows(trained.comparison)
+        columns = {
+            key: head for key, head in COMPARISON_COLUMNS.items() if key != "start" or any(r["start"] for r in rows)
+        }
+        tables.append((f"{UNITS} *: lowest of its column on that set.", marked(rows), columns))
+    if trained.curve is not None:
+        tables.append(("Error ∝ (training frames)^slope.", fit_rows(trained.curve), FIT_COLUMNS))
+    if trained.uncertainties:
+        tables.append(("Deviations against errors.", calibration_rows(trained.uncertainties), CALIBRATION_COLUMNS))
+    if found.stages:
+        tables.append(("How it was trained.", method_rows(found.stages), METHOD_COLUMNS))
+    if found.stages and trained.comparison is None and trained.curve is None:
+        tables.append((f"{UNITS}", stage_error_rows(found.stages), ERROR_COLUMNS))
+    if found.forgetting is not None and len(found.forgetting.models) > 1:
+        tables.append(("Force RMSE / meV/Å; ×: against the stage's own model.", *forgetting_rows(found.forgetting)))
+    for title, rows, columns in tables:
+        echo.echo(f"\n{title}\n{terminal_table(rows, columns)}")
+    echo.echo("")
 
 
 def print_curations(found: Report) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from tabulate import tabulate
 
 from ..data.frames import FramesData
-from ..data.model import ModelData
 from ..data.shots import ShotsData
 
 
@@ -28,25 +27,6 @@ def frames_table(node: FramesData) -> str:
         ("energy per atom (eV)", " to ".join(f"{v:.3f}" for v in get("energy_per_atom_range", []))),
         ("largest force (eV/Å)", get("max_force")),
         ("E0s (eV)", ", ".join(f"{k} {v:.4f}" for k, v in node.e0s.items())),
-        ("content", node.content_hash[:16]),
-    ]
-    return _two_columns(rows)
-
-
-def model_table(node: ModelData) -> str:
-    """What a model is."""
-    get = node.base.attributes.get
-    rows: list[tuple[str, Any]] = [
-        ("PK", node.pk),
-        ("name", node.name),
-        ("elements", " ".join(node.elements)),
-        ("r_max (Å)", node.r_max),
-        ("architecture", f"{get('model_class')}, {get('n_interactions')} layers, {get('hidden_irreps')}"),
-        ("weights", f"{get('n_parameters')} ({get('dtype')})"),
-        ("level of theory", get("level")),
-        ("licence", get("licence")),
-        ("trust", get("trust")),
-        ("lineage", " → ".join([*(a["name"] for a in node.card.get("lineage", [])), node.name])),
         ("content", node.content_hash[:16]),
     ]
     return _two_columns(rows)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from .curating import CurateJob
 from .describing import DescribeJob
 from .errors import RefusedError
+from .exporting import ExportJob
 from .manifest import SCHEMA
 from .shooting import Aim, Chemistry, Decision, Dynamics, Velocity
 from .strict import dump, load, require
@@ -42,7 +43,14 @@ class ConvertJob:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Train one stage; ``parent`` True means that ``parent_model/`` holds the model to go on from."""
+    """Train one stage; ``parent`` True means that ``parent_model/`` holds the model to go on from.
+
+    :param has_replay: ``replay.npz`` holds earlier frames for the stage's method ``replay``.
+    :param resume: ``checkpoint/`` holds what an earlier run of this job left; go on from it.
+    :param processes: data-parallel processes; ``batch_size`` of the stage is per process.
+    :param launcher: who starts them: ``torchrun`` (this job does) or ``slurm`` (this job calls ``srun``).
+    :param shrink_batch: when the device's memory ends, halve the batch and say so; False: fail by name.
+    """
 
     verb: ClassVar[str] = "train"
     stage: Stage = Stage()
@@ -50,18 +58,28 @@ class TrainJob:
     architecture: Architecture | None = None
     name: str = "model"
     has_test: bool = False
+    has_replay: bool = False
+    resume: bool = False
+    processes: int = 1
+    launcher: Literal["torchrun", "slurm"] = "torchrun"
+    shrink_batch: bool = True
     device: Device = "auto"
     threads: int = 0
     max_seconds: float | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
+        stage = self.stage
         require(
             self.parent != (self.architecture is not None), "train: give a parent model or an architecture, not both."
         )
-        require(
-            self.parent or self.stage.e0s in ("isolated", "given"), "train: from scratch, e0s are isolated or given."
-        )
+        require(self.parent or stage.e0s in ("isolated", "given"), "train: from scratch, e0s are isolated or given.")
+        require(self.parent or stage.method == "naive", f"train: method {stage.method} needs a parent model.")
+        require(self.parent or stage.parent_head is None, "train: stage.parent_head needs a parent model.")
+        if stage.method == "replay" and not self.has_replay:
+            raise RefusedError("train: method replay needs a replay set.", status="replay_missing")
+        require(not self.has_replay or stage.method == "replay", "train: a replay set goes with method: replay alone.")
+        require(self.processes >= 1, f"train: processes must be at least 1, not {self.processes}.")
 
     @property
     def seed(self) -> int:
@@ -154,10 +172,11 @@ class ShootJob:
         )
 
 
-Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | DescribeJob | EquilibrateJob | ShootJob
+Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | DescribeJob | EquilibrateJob | ShootJob | ExportJob
 
 VERBS: dict[str, type[Job]] = {
-    job.verb: job for job in (ConvertJob, CurateJob, TrainJob, EvaluateJob, DescribeJob, EquilibrateJob, ShootJob)
+    job.verb: job
+    for job in (ConvertJob, CurateJob, TrainJob, EvaluateJob, DescribeJob, EquilibrateJob, ShootJob, ExportJob)
 }
 
 

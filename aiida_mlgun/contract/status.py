@@ -65,6 +65,12 @@ TABLE: tuple[Status, ...] = (
         "Labels of different levels of theory do not mix: {detail}",
     ),
     Status(
+        "replay_missing",
+        217,
+        "ERROR_REPLAY_MISSING",
+        "Replay was asked for without frames to replay: {detail} Give `replay`, or choose another method.",
+    ),
+    Status(
         "manifest_missing",
         310,
         "ERROR_MANIFEST_MISSING",
@@ -126,6 +132,13 @@ TABLE: tuple[Status, ...] = (
         transient=True,
     ),
     Status(
+        "checkpoint_unusable",
+        412,
+        "ERROR_CHECKPOINT_UNUSABLE",
+        "No generation of the checkpoint can be read: {detail} Start the stage again without it.",
+        transient=True,
+    ),
+    Status(
         "loss_diverged",
         510,
         "ERROR_LOSS_DIVERGED",
@@ -148,6 +161,18 @@ TABLE: tuple[Status, ...] = (
         513,
         "ERROR_E0S_CHANGED",
         "The trained model does not hold the reference energies that were asked for: {detail} Please report this.",
+    ),
+    Status(
+        "product_differs",
+        514,
+        "ERROR_PRODUCT_DIFFERS",
+        "The trained model is not what was asked for: {detail} Please report this.",
+    ),
+    Status(
+        "forgotten",
+        515,
+        "ERROR_FORGETTING",
+        "An earlier test set was forgotten beyond the limit: {detail} Use method `replay` or `frozen`, or a lower lr.",
     ),
 )
 

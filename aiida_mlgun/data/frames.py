@@ -90,6 +90,15 @@ class FramesData(ContentData):
         if len(self) == self.base.attributes.get("n_isolated"):
             raise RefusedError(f"{what} holds no frame besides isolated atoms.")
 
+    def check_complete(self, what: str) -> None:
+        """Refuse frames to learn from that are not labelled, or of which some are not; ``what`` names them."""
+        self.check_labelled(what)
+        lacking = self.base.attributes.get("n_unlabelled", 0)
+        if lacking:
+            raise RefusedError(
+                f"{what} holds {lacking} frames whose energy or forces are missing or not finite; curate it first."
+            )
+
     @classmethod
     def from_files(
         cls, *paths: Path, keys: Mapping[str, str] | None = None, level: str | None = None, needs_labels: bool = True
@@ -163,6 +172,7 @@ def summary(frames: Frames) -> dict[str, Any]:
         "levels": count["level"],
         "splits": count["split"],
         "n_runs": len(set(real.tag("run").tolist()) - {""}),
+        "n_unlabelled": _unlabelled(real),
         "has": [n for n in ("energy", "forces", "stress", "velocities") if getattr(frames, n) is not None],
         "e0s": isolated_energies(frames),
         "content_hash": canonical_hash(frames),
@@ -174,3 +184,14 @@ def summary(frames: Frames) -> dict[str, Any]:
         known = np.abs(real.forces[np.isfinite(real.forces)])
         data["max_force"] = float(known.max()) if known.size else None
     return data
+
+
+def _unlabelled(frames: Frames) -> int:
+    """How many frames have, where the set has labels, an energy or a force that is not finite."""
+    known = np.ones(len(frames), dtype=bool)
+    if frames.energy is not None:
+        known &= np.isfinite(frames.energy)
+    if frames.forces is not None:
+        owner = np.repeat(np.arange(len(frames)), frames.n_atoms)
+        known[owner[~np.isfinite(frames.forces).all(axis=1)]] = False
+    return int((~known).sum())

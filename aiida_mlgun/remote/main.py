@@ -18,6 +18,7 @@ from ..contract.errors import RefusedError, RunFailedError
 from ..contract.jobs import VERBS, Job, from_json
 from ..contract.manifest import SCHEMA, Manifest, checksums, write
 from ..contract.status import OK
+from .memory import peaks
 from .result import RunResult
 
 
@@ -84,7 +85,7 @@ def _write(folder: Path, verb: str, job: Job | None, result: RunResult, wall: fl
 
         device = choose("auto") if getattr(job, "device", "cpu") == "auto" else str(getattr(job, "device", "cpu"))
         versions = collect()
-    numbers: dict[str, Any] = result.numbers
+    numbers: dict[str, Any] = result.numbers | peaks()
     outputs = checksums(folder, result.outputs)
     write(folder, Manifest(SCHEMA, verb, result.status, result.detail, seed, device, wall, versions, outputs, numbers))
 

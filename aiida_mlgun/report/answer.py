@@ -10,6 +10,7 @@ from ..science.outcomes import UNDECIDED
 from .curated_answer import curation_answer
 from .inputs import Ensemble, Report
 from .tables import binding, outcome_rows, text
+from .trained_answer import trained_answer
 from .words import big, count, finite, formula, interval, label, percent, time_text
 
 #: Fewer start states than this make intervals over them unreliable.
@@ -22,6 +23,8 @@ def answer(report: Report) -> str:
     """What came out: a sentence or two, for curations one per dataset."""
     if report.ensemble is not None:
         return ensemble_answer(report.ensemble)
+    if told := trained_answer(report.trained):
+        return told
     for stage in reversed(report.stages):
         for name in ("test", *reversed(stage.errors)):
             figures = stage.errors.get(name, {}).get("all", {})

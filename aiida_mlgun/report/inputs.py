@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..contract.errors import RefusedError
 from ..science.outcomes import UNDECIDED
 from .curated import Curation
+from .trained import Trained
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,12 +35,18 @@ class Stage:
     :param history: columns ``epoch``, ``loss``, ``rmse_energy`` (eV/atom), ``rmse_forces``, ``mae_forces`` (eV/Å).
     :param errors: set → stratum or ``all`` → ``n_frames``, ``mae_energy``, ``rmse_energy``, ``bias_energy`` (eV/atom),
         ``mae_forces``, ``rmse_forces`` (eV/Å); None where the set has no such label.
+    :param settings: fields of the stage as it was asked for, and ``parent`` and ``n_train``, as far as they are known.
+    :param checks: dicts ``check``, ``passed``, ``detail``: what was verified of the trained model.
+    :param run: ``batch_size``, ``effective_batch``, ``resumed_from``, ``attempts``, ``wall_seconds``.
     """
 
     name: str
     level: str
     history: dict[str, list[Any]]
     errors: dict[str, dict[str, dict[str, Any]]]
+    settings: dict[str, Any] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    run: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,12 +54,14 @@ class Forgetting:
     """Every stage's model on every stage's test set (row T7).
 
     :param rmse_forces: [model][set], eV/Å; ``rmse_energy``: eV/atom; None where it was not evaluated.
+    :param own: set → index of the model whose stage it belongs to; None or empty if there is none.
     """
 
     models: list[str]
     sets: list[str]
     rmse_forces: list[list[float | None]]
     rmse_energy: list[list[float | None]]
+    own: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,6 +188,7 @@ class Report:
     curations: list[Curation] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     forgetting: Forgetting | None = None
+    trained: Trained = field(default_factory=Trained)
     ensemble: Ensemble | None = None
     costs: Cost | None = None
     provenance: list[tuple[str, str]] = field(default_factory=list)

@@ -25,19 +25,18 @@ from .figures import (
     sampling,
     structures,
     timeline,
-    training,
 )
 from .figures.plate import Plate
-from .inputs import Ensemble, Forgetting, Report
+from .inputs import Ensemble, Report
 from .tables import binding, error_rows, outcome_rows, text
+from .trained_answer import trained_cautions
+from .training_page import training_plates, training_tables
 from .words import big, interval, percent
 
 PAGE: Final = "report.html"
 FIGURES: Final = "figures"
 #: CSS pixels per inch of figure.
 _PIXELS: Final = 96
-#: Light to strong, behind the numbers of the forgetting matrix.
-_TINT: Final = (213, 94, 0)
 
 
 def write(report: Report, folder: Path) -> Path:
@@ -60,8 +59,8 @@ def write(report: Report, folder: Path) -> Path:
 
 def draw(report: Report) -> Iterator[Plate]:
     """All figures for which the report has something to show."""
-    candidates: list[Plate | None] = [training.plate(report.stages), curation.plate(report.curations)]
-    candidates.append(histograms.plate(report.curations))
+    candidates: list[Plate | None] = [*training_plates(report)]
+    candidates += [curation.plate(report.curations), histograms.plate(report.curations)]
     several = len(report.curations) > 1
     for i, one in enumerate(report.curations):
         if one.coverage is not None:
@@ -85,12 +84,12 @@ def render(report: Report, plates: dict[str, Plate], images: dict[str, Markup]) 
         plates=plates,
         images=images,
         facts=facts(ensemble) if ensemble else curation_facts(report.curations) if only_data else [],
-        cautions=cautions(ensemble) if ensemble else curation_cautions(report.curations) if only_data else [],
+        cautions=_cautions(report, only_data),
         outcomes=_outcomes(ensemble) if ensemble else [],
         has_states=ensemble is not None and binding(ensemble)["state_low"] is not None,
         unseen=never_seen(len(ensemble)) if ensemble else None,
         errors=error_rows(report.stages),
-        forgetting=_forgetting(report.forgetting) if report.forgetting else [],
+        training=training_tables(report),
         datasets=[
             _dataset(i, one, told=only_data and len(report.curations) == 1) for i, one in enumerate(report.curations)
         ],
@@ -116,6 +115,12 @@ def _outcomes(ensemble: Ensemble) -> list[dict[str, Any]]:
     return rows
 
 
+def _cautions(report: Report, only_data: bool) -> list[str]:
+    if report.ensemble is not None:
+        return cautions(report.ensemble)
+    return curation_cautions(report.curations) if only_data else trained_cautions(report.trained)
+
+
 def _coverage_name(i: int) -> str:
     return f"coverage_{i + 1}" if i else "coverage"
 
@@ -134,25 +139,3 @@ def _dataset(i: int, one: Curation, told: bool) -> dict[str, Any]:
         "files": one.files,
         "coverage": _coverage_name(i),
     }
-
-
-def _forgetting(matrix: Forgetting) -> list[dict[str, Any]]:
-    """One row per model: per set the two errors (meV/Å, meV/atom) and a tint, deeper for worse forces in that set."""
-    rows = []
-    for i, model in enumerate(matrix.models):
-        cells = []
-        for j in range(len(matrix.sets)):
-            force, energy = matrix.rmse_forces[i][j], matrix.rmse_energy[i][j]
-            column = [line[j] for line in matrix.rmse_forces if line[j] is not None]
-            worst = max([value for value in column if value is not None], default=0.0)
-            share = force / worst if force is not None and worst > 0 else 0.0
-            red, green, blue = (round(255 - 0.55 * share * (255 - c)) for c in _TINT)
-            cells.append(
-                {
-                    "forces": None if force is None else 1000 * force,
-                    "energy": None if energy is None else 1000 * energy,
-                    "tint": f"rgb({red},{green},{blue})",
-                }
-            )
-        rows.append({"model": model, "cells": cells})
-    return rows

@@ -11,7 +11,7 @@ import numpy as np
 from ..contract.errors import RefusedError
 from ..science.statistics import Share, cluster_bootstrap, outcome_table, sticking
 from .inputs import Ensemble, Stage
-from .words import interval, label
+from .words import group_label, interval, label
 
 #: Seed of the resampling behind the intervals over start states: the same shots give the same page.
 BOOTSTRAP_SEED: Final = 24
@@ -89,11 +89,20 @@ def error_rows(stages: Sequence[Stage]) -> list[Row]:
     rows = []
     for stage in stages:
         for name, strata in stage.errors.items():
-            for stratum in sorted(strata, key=lambda s: (s != "all", s)):
+            for stratum in sorted(strata, key=lambda s: (s != "all", s.startswith("element:"), s)):
                 figures = strata[stratum]
-                row: Row = {"stage": stage.name, "level": stage.level, "set": name, "stratum": stratum}
+                row: Row = {"stage": stage.name, "level": stage.level, "set": name, "stratum": group_label(stratum)}
+                row["whole"] = stratum == "all"
                 row["n_frames"] = figures.get("n_frames")
-                for key in ("mae_energy", "rmse_energy", "bias_energy", "mae_forces", "rmse_forces"):
+                for key in (
+                    "mae_energy",
+                    "rmse_energy",
+                    "p95_energy",
+                    "bias_energy",
+                    "mae_forces",
+                    "rmse_forces",
+                    "p95_forces",
+                ):
                     value = figures.get(key)
                     row[key] = None if value is None or not math.isfinite(value) else 1000.0 * value
                 rows.append(row)

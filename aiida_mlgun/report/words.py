@@ -25,6 +25,7 @@ _FILTERS: Final = {
     "conflicting_labels": "contradicting energies",
     "near_duplicates": "nearly a duplicate",
 }
+_STRATEGIES: Final = {"zero_shot": "zero-shot", "scratch": "from scratch", "finetuned": "fine-tuned"}
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -37,6 +38,17 @@ def label(name: str) -> str:
 def filter_label(name: str) -> str:
     """What a filter of the curation drops, for reading."""
     return _FILTERS.get(name, label(name))
+
+
+def strategy_label(name: str) -> str:
+    """``finetuned`` → ``fine-tuned``; names that are none of ours stay."""
+    return _STRATEGIES.get(name, name.replace("_", " "))
+
+
+def group_label(name: str) -> str:
+    """``element:Si`` → ``Si atoms``; a stratum as it is."""
+    kind, _, symbol = name.partition(":")
+    return f"{symbol} atoms" if kind == "element" else stratum_label(symbol if kind == "stratum" else name)
 
 
 def stratum_label(name: str) -> str:

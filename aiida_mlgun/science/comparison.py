@@ -42,6 +42,14 @@ class Sums:
     count: dict[str, Floats]
     unit: str
 
+    def value(self, metric: str) -> float | None:
+        """The metric over all units, eV/atom or eV/Å; None without a label."""
+        count = self.count[metric.partition("_")[2]].sum()
+        if not count:
+            return None
+        mean = float(self.total[metric].sum() / count)
+        return float(np.sqrt(mean)) if metric.startswith("rmse") else mean
+
 
 def error_sums(frames: Frames, energy: Floats, forces: Floats) -> Sums:
     """Sum the errors of predictions ``energy`` (n,), eV, and ``forces`` (m, 3), eV/Å."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from aiida import orm
 from ase import Atoms
@@ -13,6 +15,7 @@ from ase import Atoms
 from aiida_mlgun.contract.jobs import VERBS
 from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.model import ModelData
+from aiida_mlgun.science.frames import concatenate
 from tests.nodes import acetylene, chemistry, instantiate, labelled, model_contents, slab_atoms, states
 
 COPPER = Atoms("Cu2", [(0, 0, 0), (2.5, 0, 0)], cell=[9, 9, 9], pbc=True)
@@ -48,6 +51,9 @@ def test_unknown_keys_are_named(verb: str, code: orm.InstalledCode) -> None:
         ("curate", {"schema": 1}, "curate.schema follows from the other inputs; leave it out of the parameters."),
         ("train", {"parent": True}, "train.parent follows from the other inputs; leave it out of the parameters."),
         ("train", {"has_test": True}, "train.has_test follows from the other inputs"),
+        ("train", {"has_replay": True}, "train.has_replay follows from the other inputs"),
+        ("train", {"resume": True}, "train.resume follows from the other inputs"),
+        ("train", {"stage": {"method": "magic"}}, "'magic' is not one of naive, replay, frozen, lora."),
         ("train", {"stage": {"lr": 3}}, "stage.lr must lie in (0, 1), not 3.0."),
         ("train", {"stage": {"learning_rate": 0.1}}, "train.stage: unknown key 'learning_rate'."),
         ("train", {"architecture": {"r_max": 50}}, "architecture.r_max must lie in [1.5, 12] Å"),
@@ -109,6 +115,69 @@ def test_training_sets_need_labels_and_more_than_isolated_atoms(code: orm.Instal
     atoms = FramesData(labelled(Atoms("H"), stratum="IsolatedAtom"))
     sentence = refusal("mlgun.train", code, model=model, train=frames(), validation=atoms)
     assert "the validation set holds no frame besides isolated atoms." in sentence
+
+
+LONE = {"H": Atoms("H", cell=[9, 9, 9], pbc=True), "C": Atoms("C", cell=[9, 9, 9], pbc=True)}
+
+
+def with_lone_atoms(symbols: str = "HC", atoms: Atoms | None = None) -> FramesData:
+    parts = [labelled(LONE[symbol], 1, stratum="IsolatedAtom") for symbol in symbols]
+    return FramesData(concatenate([labelled(atoms or acetylene()), *parts]))
+
+
+@pytest.mark.parametrize(
+    ("stage", "train", "sentence"),
+    [
+        (
+            {},
+            frames,
+            "the train set has H, C and no energy of the isolated atom (e0s: isolated). Add frames of one atom",
+        ),
+        ({}, lambda: with_lone_atoms("H"), "the train set has C and no energy"),
+        ({"e0s": "given", "e0_values": {"C": -1000.0}}, frames, "the train set has H and no energy"),
+        ({"e0s": "parent", "method": "replay"}, frames, "the method is 'replay': give the frames to replay"),
+        (
+            {"e0s": "parent", "parent_head": "pt"},
+            frames,
+            "'m' has no head 'pt', which the stage starts from; it has Default.",
+        ),
+    ],
+)
+def test_a_training_is_looked_at_before_it_starts(
+    stage: dict[str, Any], train: Callable[[], FramesData], sentence: str, code: orm.InstalledCode
+) -> None:
+    given = {"model": ModelData(model_contents(), {"name": "m"}), "train": train(), "validation": frames()}
+    assert sentence in refusal("mlgun.train", code, parameters=orm.Dict({"stage": stage}), **given)
+
+
+def test_frames_to_replay(code: orm.InstalledCode) -> None:
+    given = {"model": ModelData(model_contents()), "train": with_lone_atoms(), "validation": frames()}
+    sentence = refusal("mlgun.train", code, replay=frames(), **given)
+    assert "frames to replay are given, and the method is 'naive', not 'replay'." in sentence
+    replayed = orm.Dict({"stage": {"method": "replay"}})
+    sentence = refusal("mlgun.train", code, parameters=replayed, replay=frames(COPPER), **given)
+    assert "the replay set holds Cu, which the model" in sentence
+    sentence = refusal("mlgun.train", code, parameters=replayed, replay=FramesData(states(acetylene())), **given)
+    assert "the replay set has no energy and no forces" in sentence
+
+
+@pytest.mark.parametrize("label", ["energy", "forces"])
+def test_labels_that_are_not_finite(label: str, code: orm.InstalledCode) -> None:
+    broken = labelled(acetylene())
+    values = getattr(broken, label).copy()
+    values[-1] = np.nan
+    node = FramesData(replace(broken, **{label: values}))
+    assert node.base.attributes.get("n_unlabelled") == 1
+    given = {"model": ModelData(model_contents()), "train": with_lone_atoms(), "validation": node}
+    sentence = refusal("mlgun.train", code, **given)
+    assert "the validation set holds 1 frames whose energy or forces are missing or not finite; curate" in sentence
+
+
+def test_from_scratch_every_element_is_in_the_training_set(code: orm.InstalledCode) -> None:
+    e0s = {"e0s": "given", "e0_values": {"H": -13.6, "C": -1030.0}}
+    parameters = orm.Dict({"architecture": {}, "stage": e0s})
+    sentence = refusal("mlgun.train", code, train=frames(), validation=frames(COPPER), parameters=parameters)
+    assert "the validation set holds Cu, and the model will know only H, C." in sentence
 
 
 def test_an_empty_structure(code: orm.InstalledCode) -> None:

@@ -23,11 +23,12 @@ from tests.nodes import acetylene, chemistry, labelled, model_contents, prepare,
 OUTPUTS = {
     "convert": [files.MODEL],
     "curate": [files.TRAIN, files.VALIDATION, files.TEST, files.CURATION, files.FATES],
-    "train": [files.MODEL, files.TRAINING],
+    "train": [files.MODEL, files.TRAINING, files.CHECKPOINT],
     "evaluate": [files.PREDICTIONS, files.ERRORS],
     "describe": [files.DESCRIPTORS, files.COVERAGE],
     "equilibrate": [files.SLAB_STATES, files.MOLECULE_STATES, files.EQUILIBRATION],
     "shoot": [files.SHOTS, files.TRAJECTORIES],
+    "export": [files.EXPORT],
 }
 
 
@@ -48,7 +49,12 @@ def inputs() -> dict[str, dict[str, Any]]:
     return {
         "convert": {"file": foreign, "parameters": orm.Dict({"sha256": "a" * 64})},
         "curate": {"frames": frames, "parameters": orm.Dict({"keep_every": 3, "bond_fission": [["C", "H"]]})},
-        "train": {"model": model, "train": frames, "validation": frames, "parameters": orm.Dict({"name": "m"})},
+        "train": {
+            "model": model,
+            "train": frames,
+            "validation": frames,
+            "parameters": orm.Dict({"name": "m", "stage": {"e0s": "parent"}}),
+        },
         "evaluate": {"model": model, "frames": frames, "parameters": orm.Dict({"batch_size": 2})},
         "describe": {
             "model": model,
@@ -62,6 +68,7 @@ def inputs() -> dict[str, dict[str, Any]]:
             **start,
             "parameters": orm.Dict({"n_shots": 7, "first_shot": 14, "chemistry": chemistry()}),
         },
+        "export": {"model": model, "parameters": orm.Dict({"format": "lammps", "precision": "float32"})},
     }
 
 
@@ -91,6 +98,7 @@ def test_job_code_and_retrieve_list(
         ("evaluate", {files.FRAMES, *(f"{files.MODEL}/{n}" for n in files.MODEL_FILES)}),
         ("describe", {files.FRAMES, files.POOL, *(f"{files.MODEL}/{n}" for n in files.MODEL_FILES)}),
         ("equilibrate", {f"{files.MODEL}/{n}" for n in files.MODEL_FILES}),
+        ("export", {f"{files.MODEL}/{n}" for n in files.MODEL_FILES}),
         (
             "shoot",
             {files.SLAB_STATES, files.MOLECULE_STATES, *(f"{files.MODEL}/{n}" for n in files.MODEL_FILES)},
@@ -127,6 +135,43 @@ def test_train_says_whether_there_is_a_parent_and_a_test_set(
     assert (frames.uuid, files.FRAMES, files.TEST) in info.local_copy_list
 
 
+def test_train_with_replay_and_a_checkpoint(
+    inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path
+) -> None:
+    given = dict(inputs["train"])
+    frames = given["train"]
+    given["parameters"] = orm.Dict({"stage": {"e0s": "parent", "method": "replay"}})
+    checkpoint = orm.FolderData()
+    for name in ("state-000002.json", "state-000002.pt"):
+        checkpoint.base.repository.put_object_from_filelike(io.BytesIO(b"x"), name)
+    checkpoint.store()
+    folder, info = prepare(tmp_path, "mlgun.train", code=code, **given, replay=frames, checkpoint=checkpoint)
+    job = from_json("train", Path(folder.get_abs_path(files.JOB)).read_text())
+    assert (job.has_replay, job.resume, job.stage.method) == (True, True, "replay")  # type: ignore[union-attr]
+    assert (frames.uuid, files.FRAMES, files.REPLAY) in info.local_copy_list
+    for name in ("state-000002.json", "state-000002.pt"):
+        assert (checkpoint.uuid, name, f"{files.CHECKPOINT}/{name}") in info.local_copy_list
+
+
+@pytest.mark.parametrize(
+    ("own", "wall", "seconds"), [(None, None, None), (None, 1000, 900.0), (50.0, 1000, 50.0), (50.0, None, 50.0)]
+)
+def test_train_leaves_a_tenth_of_the_wall_time(
+    own: float | None,
+    wall: int | None,
+    seconds: float | None,
+    inputs: dict[str, dict[str, Any]],
+    code: orm.InstalledCode,
+    tmp_path: Path,
+) -> None:
+    given = dict(inputs["train"])
+    given["parameters"] = orm.Dict({**given["parameters"].get_dict(), **({"max_seconds": own} if own else {})})
+    metadata = {"options": {"max_wallclock_seconds": wall}} if wall else {}
+    folder, _ = prepare(tmp_path, "mlgun.train", code=code, metadata=metadata, **given)
+    job = from_json("train", Path(folder.get_abs_path(files.JOB)).read_text())
+    assert job.max_seconds == seconds  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("pool", [True, False])
 def test_describe_says_whether_there_is_a_pool(
     pool: bool, inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path
@@ -140,7 +185,8 @@ def test_describe_says_whether_there_is_a_pool(
 
 def test_train_from_scratch(inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path) -> None:
     given = {name: node for name, node in inputs["train"].items() if name != "model"}
-    given["parameters"] = orm.Dict({"architecture": {"channels": 8}})
+    e0s = {"e0s": "given", "e0_values": {"H": -13.6, "C": -1030.0}}
+    given["parameters"] = orm.Dict({"architecture": {"channels": 8}, "stage": e0s})
     folder, info = prepare(tmp_path, "mlgun.train", code=code, **given)
     job = from_json("train", Path(folder.get_abs_path(files.JOB)).read_text())
     assert (job.parent, job.architecture.channels) == (False, 8)  # type: ignore[union-attr]

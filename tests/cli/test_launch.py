@@ -198,3 +198,41 @@ def test_finetune_stages_that_are_none(
     text = stage.format(frames=frames.pk, bare=bare.pk, number=orm.Int(3).store().pk)
     assert words in refusal("launch", "finetune", "--model", model.pk, "--code", code.pk, "--stage", text)
     assert submitted == []
+
+
+def test_finetune_methods_replay_limits_and_probe(
+    run: Run, submitted: list[Process], code: orm.Code, model: ModelData
+) -> None:
+    frames = FramesData(labelled(acetylene())).store()
+    words = ["--model", model.pk, "--code", code.pk, "--protocol", "fast", "--probe"]
+    words += ["--stage", f"{frames.pk},{frames.pk},{frames.pk}", "--stage", f"{frames.pk},{frames.pk}"]
+    words += ["--method", "frozen-products", "--method", "replay", "--replay", frames.pk]
+    result = run("launch", "finetune", *words, "--forgetting", "rmse_forces=1.5", "--forgetting", "mae_energy=2")
+    assert result.exit_code == 0, result.output
+    inputs = submitted[0].inputs
+    stages = [inputs.stages[name]["parameters"]["stage"] for name in ("stage_1", "stage_2")]
+    assert [(stage["method"], stage.get("freeze")) for stage in stages] == [("frozen", "products"), ("replay", None)]
+    assert inputs.stages["stage_2"]["replay"].pk == frames.pk
+    assert "replay" not in inputs.stages["stage_1"]
+    assert inputs.limits.get_dict() == {"forgetting": {"rmse_forces": 1.5, "mae_energy": 2.0}}
+    assert inputs.probe.value is True
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--method", "naive", "--method", "naive"], "--method is given 2 times, and there are 1 stages"),
+        (["--replay", "{frames}"], "--replay is given 1 times, and there are 0 stages with --method replay"),
+        (["--method", "replay"], "the method of stage_1 is 'replay': give the frames to replay"),
+        (["--forgetting", "rmse_forces"], "an error's name and a ratio are needed: rmse_forces=1.5."),
+        (["--forgetting", "rmse_forces=2"], "limits.forgetting needs a stage with a test set before the last stage."),
+        (["--forgetting", "rmse=2"], "unknown error 'rmse'"),
+    ],
+)
+def test_finetune_options_that_do_not_fit(
+    more: list[str], words: str, refusal: Refusal, submitted: list[Process], code: orm.Code, model: ModelData
+) -> None:
+    pk = FramesData(labelled(acetylene())).store().pk
+    given = ["--model", model.pk, "--code", code.pk, "--protocol", "fast", "--stage", f"{pk},{pk}"]
+    assert words in refusal("launch", "finetune", *given, *(word.format(frames=pk) for word in more))
+    assert submitted == []

@@ -15,6 +15,7 @@ EXAMPLES = (
     jobs.EquilibrateJob(),
     jobs.ShootJob(n_shots=3, chemistry=CHEMISTRY),
     jobs.DescribeJob(),
+    jobs.ExportJob(),
 )
 
 
@@ -44,6 +45,23 @@ def test_equal_jobs_give_equal_bytes() -> None:
         ("train", '{"stage": {"epochs": 4, "eval_interval": 2}}', "skips the last of 4 epochs.* train 3 epochs"),
         ("train", '{"stage": {"e0s": "given"}}', "e0_values goes with e0s: given"),
         ("train", '{"parent": false}', "a parent model or an architecture"),
+        ("train", '{"stage": {"method": "frozen"}}', "freeze goes with method: frozen"),
+        ("train", '{"stage": {"freeze": "products"}}', "freeze goes with method: frozen"),
+        ("train", '{"stage": {"method": "frozen", "freeze": "readouts"}}', "not one of embedding, interactions"),
+        ("train", '{"stage": {"method": "lora"}}', "set readout: keep"),
+        ("train", '{"stage": {"lora_rank": 8}}', "go with method: lora, not naive"),
+        ("train", '{"stage": {"method": "lora", "readout": "keep", "lora_rank": 0}}', "lora_rank must be at least 1"),
+        ("train", '{"stage": {"replay_weight": 2}}', "replay_weight goes with method: replay"),
+        ("train", '{"stage": {"method": "replay"}}', "method replay needs a replay set"),
+        ("train", '{"has_replay": true}', "a replay set goes with method: replay alone"),
+        ("train", '{"stage": {"plateau_factor": 1.5}}', "plateau_factor must lie in"),
+        ("train", '{"stage": {"clip_grad": 0}}', "clip_grad must be positive"),
+        ("train", '{"processes": 0}', "processes must be at least 1"),
+        (
+            "train",
+            '{"parent": false, "architecture": {}, "stage": {"method": "frozen", "freeze": "embedding"}}',
+            "method frozen needs a parent model",
+        ),
         ("convert", '{"sha256": "abc"}', "64 hexadecimal digits"),
         ("equilibrate", '{"fixed_layers": 0}', "fixed_layers must be at least 1"),
     ],

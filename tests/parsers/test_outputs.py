@@ -94,6 +94,46 @@ def test_train_from_scratch_has_no_lineage(parse: Parse) -> None:
     assert model.card["licence"] == "as its training data"
 
 
+def test_train_names_its_data_and_that_it_was_resumed(parse: Parse) -> None:
+    sets = {name: FramesData(labelled(acetylene(), n)) for name, n in (("train", 5), ("validation", 2), ("replay", 3))}
+    given = {**sets, "parameters": orm.Dict({}), "checkpoint": orm.FolderData()}
+    card = get(parse("train", ok("train", train_outputs()), given), "model").card
+    assert card["resumed"] is True
+    assert {name: entry["n_frames"] for name, entry in card["data"].items()} == {
+        "train": 5,
+        "validation": 2,
+        "replay": 3,
+    }
+    assert card["data"]["train"]["content_hash"] == sets["train"].content_hash
+    assert card["data"]["replay"]["levels"] == {"PBE": 3}
+
+
+CHECKPOINT = {f"{files.CHECKPOINT}/{name}": b"x" for name in ("start.pt", "state-000003.json", "state-000012.json")}
+
+
+@pytest.mark.parametrize("status", ["wall_time", "terminated", "loss_diverged", "out_of_memory", None])
+def test_train_that_was_cut_off_leaves_its_checkpoint(status: str | None, parse: Parse) -> None:
+    manifest = ok("train", {}, status=status, detail="d.") if status else {}
+    half_written = {f"{files.CHECKPOINT}/state-000013.json.part": b"{"}
+    found = parse("train", {**manifest, **CHECKPOINT, **half_written}, {"parameters": orm.Dict({})})
+    assert found.code == BY_NAME[status or "manifest_missing"].code
+    checkpoint = get(found, "checkpoint")
+    assert checkpoint.base.attributes.get("epoch") == 12
+    names = sorted(checkpoint.base.repository.list_object_names())
+    assert names == ["start.pt", "state-000003.json", "state-000012.json"]
+
+
+def test_train_killed_by_the_scheduler_leaves_its_checkpoint(parse: Parse) -> None:
+    found = parse("train", CHECKPOINT, {"parameters": orm.Dict({})}, 120)
+    assert (found.code, list(found.outputs)) == (None, ["checkpoint"])  # the verdict 120 stands
+
+
+def test_train_without_a_whole_generation_leaves_none(parse: Parse) -> None:
+    contents = {f"{files.CHECKPOINT}/start.pt": b"x"}
+    assert "checkpoint" not in parse("train", contents, {"parameters": orm.Dict({})}).outputs
+    assert "checkpoint" not in parse("train", ok("train", {}, status="unexpected", detail="d."), {}).outputs
+
+
 @pytest.mark.parametrize(("card", "trust"), [({}, "user"), ({"trust": "pinned", "name": "official"}, "pinned")])
 def test_convert(card: dict[str, str], trust: str, parse: Parse) -> None:
     given = {"parameters": orm.Dict({"sha256": "a" * 64}), "card": orm.Dict(card)}

@@ -58,7 +58,9 @@ def test_errors_are_those_that_were_put_in(folder: Path, labelled: Frames) -> No
     write_frames(folder / files.FRAMES, labelled)
     result = evaluate.run(JOB, folder)
     table = json.loads((folder / files.ERRORS).read_text())
-    assert set(table) == {"all", "gas", "silane"}  # the lone atom is predicted, not scored
+    assert set(table) == {"all", "gas", "silane", "element:H", "element:C", "element:Si"}
+    assert table["element:H"]["n_atoms"] + table["element:C"]["n_atoms"] + table["element:Si"]["n_atoms"] == 22
+    assert table["all"]["n_frames"] == 5  # the lone atom is predicted, not scored
     assert table["gas"]["rmse_energy"] == pytest.approx(0.1, abs=1e-9)
     assert table["gas"]["bias_energy"] == pytest.approx(-0.1, abs=1e-9)
     assert table["gas"]["mae_forces"] == pytest.approx(0.3, abs=1e-9)
@@ -84,7 +86,7 @@ def test_another_tag_can_name_the_strata(folder: Path, labelled: Frames) -> None
     write_frames(folder / files.FRAMES, frames)
     evaluate.run(replace(JOB, stratum="set", precision="float32"), folder)
     table = json.loads((folder / files.ERRORS).read_text())
-    assert {name: row["n_frames"] for name, row in table.items()} == {"all": 5, "a": 2, "b": 3}
+    assert {name: table[name]["n_frames"] for name in ("all", "a", "b")} == {"all": 5, "a": 2, "b": 3}
     assert table["a"]["mae_forces"] == pytest.approx(0.3, abs=1e-3)
 
 

@@ -79,6 +79,10 @@ def test_a_stage_from_scratch_gives_a_model_its_errors_and_its_history(first: tu
     assert told["errors"]["train"]["gas"] == told["errors"]["train"]["all"]
     assert told["errors"]["test"]["all"]["n_frames"] == 2
     assert result.numbers["n_train"] == 8
+    assert all(check["passed"] for check in told["checks"])
+    assert (told["effective"]["lr"], told["effective"]["train_file"]) == (0.01, "train.xyz")
+    assert str(folder) not in json.dumps(told)
+    assert (told["run"]["batch_size"], told["run"]["effective_batch"], told["run"]["resumed_from"]) == (4, 4, None)
     assert result.numbers["test_rmse_forces"] == told["errors"]["test"]["all"]["rmse_forces"]
     assert json.loads((folder / files.PROGRESS).read_text())["done"] == 2
 

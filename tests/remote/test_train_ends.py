@@ -81,7 +81,7 @@ def test_an_element_that_the_parent_lacks_is_refused_before_training(
     on_parent: Path, make_frames: Callable[..., Frames], name: str
 ) -> None:
     write_frames(on_parent / files.TEST, make_frames(1, acetylene()))
-    write_frames(on_parent / name, make_frames(2, molecule("CO")))
+    write_frames(on_parent / name, make_frames(4, molecule("CO")))
     with pytest.raises(RefusedError, match="O stands in the frames") as caught:
         train.run(replace(further(e0s="parent"), has_test=True), on_parent)
     assert caught.value.status == "element_not_covered"
@@ -122,7 +122,7 @@ def test_a_set_of_isolated_atoms_alone_is_refused(hydrogen: Path, name: str) -> 
 def test_a_loss_that_is_no_number_ends_the_run(hydrogen: Path) -> None:
     good = train_frames(hydrogen)
     write_frames(hydrogen / files.TRAIN, replace(good, forces=good.forces * 1e200))  # finite, but not its square
-    with pytest.raises(RunFailedError, match="the loss is nan after epoch 0") as caught:
+    with pytest.raises(RunFailedError, match="the loss is nan in epoch 0") as caught:
         train.run(scratch(clip_grad=1e300), hydrogen)
     assert caught.value.status == "loss_diverged"
     assert not (hydrogen / files.MODEL).exists()

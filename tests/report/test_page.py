@@ -19,7 +19,7 @@ from aiida_mlgun.report.page import draw, write
 
 MakeEnsemble = Callable[..., Ensemble]
 ALL = {"outcomes", "structures", "sampling", "convergence", "timeline", "energy", "training", "curation"}
-ALL |= {"histograms", "coverage"}
+ALL |= {"histograms", "coverage", "forgetting"}
 VOID = {"meta", "img", "br", "link"}
 
 

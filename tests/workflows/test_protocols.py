@@ -92,7 +92,32 @@ def test_the_papers_training() -> None:
     stage = loaded("finetune", chain("finetune").get_protocol_inputs("paper")).stage
     assert (stage.lr, stage.epochs, stage.batch_size, stage.seed) == (0.001, 100, 16, 24)
     assert stage.forces_weight / stage.energy_weight == 100
-    assert stage.readout == "reinitialise"
+    assert (stage.readout, stage.method, stage.loss, stage.elements) == (
+        "reinitialise",
+        "naive",
+        "weighted",
+        "training",
+    )
+    assert (stage.scheduler, stage.plateau_factor, stage.plateau_patience) == ("plateau", 0.8, 50)
+    assert (stage.ema_decay, stage.precision) == (None, "float64")
+
+
+@pytest.mark.parametrize(("protocol", "epochs"), [("paper", 1000), ("fast", 6)])
+def test_from_scratch_a_protocol_may_differ(protocol: str, epochs: int) -> None:
+    inputs = chain("finetune").get_protocol_inputs(protocol, {"architecture": {"channels": 8}, "parent": False})
+    job = loaded("finetune", inputs)
+    assert (job.stage.epochs, job.stage.e0s, job.architecture.channels) == (epochs, "isolated", 8)
+    shorter = {"architecture": {}, "parent": False, "stage": {"epochs": 3}}
+    assert chain("finetune").get_protocol_inputs(protocol, shorter)["stage"]["epochs"] == 3
+
+
+def test_ten_stages_keep_their_order(aiida_code_installed: Callable[..., orm.InstalledCode]) -> None:
+    code, frames = aiida_code_installed(filepath_executable="bash"), FramesData(labelled(acetylene()))
+    stages = [{"train": frames, "validation": frames, "replay": frames, "name": f"m{i}"} for i in range(10)]
+    builder = chain("finetune").get_builder_from_protocol(code, stages)
+    names = [builder.stages[label]["parameters"]["name"] for label in sorted(builder.stages)]
+    assert names == [f"m{i}" for i in range(10)]
+    assert builder.stages["stage_01"]["replay"] is frames
 
 
 def test_the_papers_gun() -> None:

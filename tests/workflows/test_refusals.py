@@ -87,6 +87,10 @@ def test_curate_sources_and_selection(
         ({"parameters": None}, "the stage 'stage_1' needs `parameters` (Dict)"),
         ({"tset": orm.Dict}, "the stage 'stage_1' has the unknown input 'tset'"),
         ({"test": orm.Dict}, "the stage 'stage_1' takes as `test` a FramesData"),
+        ({"replay": orm.Dict}, "the stage 'stage_1' takes as `replay` a FramesData"),
+        ({"replay": "frames"}, "frames to replay of stage_1 are given, and the method is 'naive', not 'replay'"),
+        ({"parameters": {"stage": {"method": "replay"}}}, "the method of stage_1 is 'replay': give the frames"),
+        ({}, "the train set of stage_1 has H, C and no energy of the isolated atom (e0s: isolated)"),
         ({"parameters": {"stage": {"lr": 7}}}, "stage_1: stage.lr must lie in (0, 1)"),
         ({"parameters": {"architecture": {}}}, "takes an architecture; see 'stage_1'"),
         ({"validation": "bare"}, "the validation set of stage_1 has no energy and no forces"),
@@ -94,7 +98,7 @@ def test_curate_sources_and_selection(
     ],
 )
 def test_finetune_stages(changes: dict[str, Any], sentence: str, refusal: Refusal) -> None:
-    special = {"bare": lambda: FramesData(states(acetylene())), "copper": lambda: frames(COPPER)}
+    special = {"frames": frames, "bare": lambda: FramesData(states(acetylene())), "copper": lambda: frames(COPPER)}
     entry = stage()
     for name, value in changes.items():
         if value is None:
@@ -111,9 +115,48 @@ def test_finetune_needs_a_stage_and_a_start(refusal: Refusal) -> None:
     scored = {"model": ModelData(model_contents()), "evaluate": orm.Dict({"stratum": "run"})}
     assert "leave it out" in refusal("finetune", stages={"a": stage()}, **scored)
     assert "only the first stage, and only without a model" in refusal("finetune", stages={"a": stage()})
-    scratch = {"parameters": orm.Dict({"architecture": {}})}
+    e0s = {"e0s": "given", "e0_values": {"H": -13.6, "C": -1030.0}}
+    scratch = {"parameters": orm.Dict({"architecture": {}, "stage": e0s})}
     sentence = refusal("finetune", stages={"a": stage(**scratch), "b": stage(parameters=scratch["parameters"])})
     assert "see 'b'" in sentence
+
+
+FROM_PARENT = {"stage": {"e0s": "parent"}}
+
+
+def test_finetune_names_and_limits(refusal: Refusal) -> None:
+    def sentence(*names: str, called: str | None = None, **inputs: Any) -> str:
+        parameters = FROM_PARENT | ({"name": called} if called else {})
+        stages = {name: stage(parameters=orm.Dict(parameters)) for name in names}
+        return refusal("finetune", model=ModelData(model_contents()), stages=stages, **inputs)
+
+    assert "'foundation' is the model at the start; give the stage another name." in sentence("foundation")
+    assert "the models of 'a' and 'b' are both called 'x'." in sentence("a", "b", called="x")
+    for limits, words in (
+        ({"memory": 3}, "limits has the unknown key 'memory'. Known: forgetting."),
+        ({"forgetting": 3}, "limits.forgetting maps an error's name to the ratio allowed."),
+        ({"forgetting": {"rmse": 2}}, "unknown error 'rmse'. Known: mae_energy,"),
+        ({"forgetting": {"rmse_forces": 0}}, "limits.forgetting.rmse_forces is a ratio above 0, not 0."),
+        ({"forgetting": {"rmse_forces": True}}, "is a ratio above 0, not True."),
+        ({"forgetting": {"rmse_forces": 2}}, "needs a stage with a test set before the last stage."),
+    ):
+        assert words in sentence("a", "b", limits=orm.Dict(limits))
+
+
+def test_finetune_elements_from_stage_to_stage(refusal: Refusal) -> None:
+    e0s = {"e0s": "given", "e0_values": {"H": -13.6, "C": -1030.0, "Cu": -5000.0}}
+    scratch = stage(parameters=orm.Dict({"architecture": {}, "stage": e0s}))
+    copper = stage(train=frames(COPPER), parameters=orm.Dict(FROM_PARENT))
+    sentence = refusal("finetune", stages={"a": scratch, "b": copper})
+    assert "the train set of b holds Cu, and the model will know only H, C." in sentence
+    narrow = stage(parameters=orm.Dict({"stage": {"e0s": "parent", "elements": "training"}}))
+    silicon = stage(train=frames(slab_atoms()), parameters=orm.Dict(FROM_PARENT))
+    sentence = refusal("finetune", model=ModelData(model_contents()), stages={"a": narrow, "b": silicon})
+    assert "the train set of b holds Si, and" in sentence
+    head = stage(parameters=orm.Dict({"stage": {"e0s": "parent", "parent_head": "pt"}}))
+    assert "has no head 'pt', which the stage of a starts from" in refusal(
+        "finetune", model=ModelData(model_contents()), stages={"a": head}
+    )
 
 
 def gun(**changes: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from aiida.cmdline.utils import decorators, echo
 
 from ...contract.files import MODEL_FILES
 from ...data.model import ModelData
+from ..card import SHOW_FORMAT, shown
 from ..root import refusals
-from ..tables import model_table
 from .listing import print_list
 
 COLUMNS = {"name": "name", "elements": "elements", "weights": "n_parameters", "level": "level"}
@@ -34,10 +34,11 @@ def list_(past_days: int | None, limit: int | None) -> None:
 
 @model.command("show")
 @arguments.DATUM(type=types.DataParamType(sub_classes=("aiida.data:mlgun.model",)))
+@SHOW_FORMAT
 @decorators.with_dbenv()
-def show(datum: ModelData) -> None:
+def show(datum: ModelData, form: str) -> None:
     """Show one."""
-    echo.echo(model_table(datum))
+    echo.echo(shown(datum, form))
 
 
 @model.command("export")

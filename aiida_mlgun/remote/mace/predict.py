@@ -31,24 +31,22 @@ def check_elements(model: MaceModel, frames: Frames) -> None:
         raise RefusedError(f"{names} stands in the frames; the model knows {known}.", status="element_not_covered")
 
 
-def predict(model: MaceModel, frames: Frames, batch_size: int, device: str) -> tuple[Floats, Floats]:
-    """Energies (n,) in eV and forces (m, 3) in eV/Å of ``frames``, in the model's own precision."""
+def predict(
+    model: MaceModel, frames: Frames, batch_size: int, device: str, head: str | None = None
+) -> tuple[Floats, Floats]:
+    """Energies (n,) in eV and forces (m, 3) in eV/Å of ``frames``, in the model's own precision.
+
+    :param head: of the model; None takes the last one.
+    """
     check_elements(model, frames)
     dtype = next(model.parameters()).dtype
-    table = AtomicNumberTable(species(model))
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         energies, forces = np.empty(len(frames)), np.empty((len(frames.numbers), 3))
         for start in range(0, len(frames), batch_size):
             index = range(start, min(start + batch_size, len(frames)))
-            graphs = [
-                data.AtomicData.from_config(
-                    data.config_from_atoms(frames.atoms(i)), z_table=table, cutoff=float(model.r_max), heads=model.heads
-                )
-                for i in index
-            ]
-            batch = torch_geometric.Batch.from_data_list(graphs).to(device)
+            batch = batched(model, frames, index, head).to(device)
             out = model(batch.to_dict(), training=False, compute_force=True)
             energies[index.start : index.stop] = out["energy"].detach().cpu().double().numpy()
             atoms = slice(int(frames.offsets[index.start]), int(frames.offsets[index.stop]))
@@ -56,6 +54,20 @@ def predict(model: MaceModel, frames: Frames, batch_size: int, device: str) -> t
     finally:
         torch.set_default_dtype(before)
     return energies, forces
+
+
+def batched(model: MaceModel, frames: Frames, index: range, head: str | None = None) -> Any:
+    """The frames ``index`` as one batch of graphs of MACE's, for ``head`` (None: the last), in torch's default type."""
+    head = model.heads[-1] if head is None else head
+    assert head in model.heads, f"no head {head!r}"
+    table, cutoff = AtomicNumberTable(species(model)), float(model.r_max)
+    graphs = [
+        data.AtomicData.from_config(
+            data.config_from_atoms(frames.atoms(i), head_name=head), z_table=table, cutoff=cutoff, heads=model.heads
+        )
+        for i in index
+    ]
+    return torch_geometric.Batch.from_data_list(graphs)
 
 
 def calculator(model: MaceModel, device: str) -> Any:

@@ -94,10 +94,11 @@ def _write_json(path: Path, data: Any) -> None:
     write_atomically(path, (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
-def stored_e0s(model: MaceModel) -> dict[str, float]:
-    """Chemical symbol → reference energy (eV) that the model holds (its last head)."""
-    values = model.atomic_energies_fn.atomic_energies.detach().cpu().double().reshape(-1, len(model.atomic_numbers))[-1]
-    return {chemical_symbols[int(z)]: float(v) for z, v in zip(model.atomic_numbers, values, strict=True)}
+def stored_e0s(model: MaceModel, head: str | None = None) -> dict[str, float]:
+    """Chemical symbol → reference energy (eV) that the model holds for ``head`` (None: its last one)."""
+    rows = model.atomic_energies_fn.atomic_energies.detach().cpu().double().reshape(-1, len(model.atomic_numbers))
+    row = rows[-1 if head is None or len(rows) == 1 else model.heads.index(head)]
+    return {chemical_symbols[int(z)]: float(v) for z, v in zip(model.atomic_numbers, row, strict=True)}
 
 
 def set_e0s(model: MaceModel, e0s: dict[str, float]) -> None:

@@ -22,7 +22,7 @@ _CAPTION: Final = (
 )
 
 
-def plate(stages: Sequence[Stage]) -> Plate | None:
+def plate(stages: Sequence[Stage], name: str = "training") -> Plate | None:
     """Two rows, one column per stage with a history."""
     drawn = [stage for stage in stages if _points(stage, "rmse_energy") or _points(stage, "rmse_forces")]
     if not drawn:
@@ -43,7 +43,7 @@ def plate(stages: Sequence[Stage]) -> Plate | None:
             axes[len(drawn) + column].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         for row in range(2):
             _scale(axes[row * len(drawn)], [_points(stage, _QUANTITIES[row][0]) for stage in drawn])
-    return Plate("training", "Training", _CAPTION, figure)
+    return Plate(name, "Training", _CAPTION, figure)
 
 
 def _points(stage: Stage, key: str) -> list[tuple[float, float]]:
