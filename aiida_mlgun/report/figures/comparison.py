@@ -13,9 +13,11 @@ _METRICS: Final = (
     ("rmse_forces", "p95_forces", "force RMSE / meV Å⁻¹", VERMILION),
 )
 _PALE: Final = {BLUE: SKY, VERMILION: "#F0A878"}
+_DECADES: Final = 100  # errors farther apart than this stand on a logarithmic axis
 _CAPTION: Final = (
     "Root-mean-square errors of each model on each test set; the strong bar is the lowest of its panel. The thin line"
-    " ends at the 95th percentile of the absolute error, beyond the axis if it has no end mark."
+    " ends at the 95th percentile of the absolute error, beyond the axis if it has no end mark. Energy"
+    " errors of tens of eV/atom are those of another level's zero."
 )
 
 
@@ -64,6 +66,8 @@ def _bars(axis: Any, rows: list[Any], key: str, far: str, colour: str) -> None:
         return
     best = min(known)
     top = 1.28 * max(known)
+    if max(known) > _DECADES * best > 0:
+        top = 4 * max(known)
     for y, (row, value) in enumerate(zip(rows, values, strict=True)):
         if value is None:
             axis.text(0.0, y, " no labels", va="center", size=8.5, color=GREY)
@@ -79,4 +83,9 @@ def _bars(axis: Any, rows: list[Any], key: str, far: str, colour: str) -> None:
         look: dict[str, Any] = {"va": "center", "size": 8.5, "zorder": 4, "weight": "bold" if strong else "normal"}
         look["bbox"] = {"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.8}
         axis.annotate(f"{value:.3g}", (value, y), (4, 8), textcoords="offset points", **look)
-    axis.set_xlim(0, top)
+    if max(known) > _DECADES * best > 0:
+        axis.set_xscale("log")
+        axis.set_xlim(best / 3, 4 * max(known))
+    else:
+        axis.set_xlim(0, top)
+        axis.locator_params(axis="x", nbins=5)

@@ -23,6 +23,10 @@ _CAPTION: Final = (
     " components (red). On the line, both agree; the larger the set, the more points lie under one another: hexagons"
     " are coloured by the number of points, on a logarithmic scale. MAE and RMSE over all points."
 )
+_SHIFTED: Final = (
+    " Energies whose mean error exceeds the whole range of the reference belong to another level of theory; they are"
+    " drawn shifted by it, as written in the panel."
+)
 _BEYOND: Final = " The axes hold 99.8 % of the reference; points outside count in MAE and RMSE."
 
 
@@ -33,16 +37,20 @@ def plate(parities: Sequence[Parity], name: str = "parity") -> Plate | None:
         return None
     n = len(shown)
     drawn: list[tuple[tuple[float, float], Floats]] = []
+    shifted = False
     with style():
         width = min(8.6, 1.2 + 3.1 * n)
         figure, axes = sheet(2, n, height=1.2 + 2 * min(3.0, (width - 0.4) / n * 0.95), width=width)
         for row, key in enumerate(("energy", "forces")):
             panels = axes[row * n : (row + 1) * n]
             data = [_centred(getattr(one, key)) if key == "energy" else getattr(one, key) for one in shown]
-            limits = _limits(data)
-            drawn += [(limits, pairs) for pairs in data]
-            for column, (axis, pairs) in enumerate(zip(panels, data, strict=True)):
-                _panel(axis, pairs, key, limits, n)
+            shifts = [_shift(pairs) if key == "energy" else 0.0 for pairs in data]
+            placed = [pairs - [0.0, shift] for pairs, shift in zip(data, shifts, strict=True)]
+            limits = _limits(placed)
+            drawn += [(limits, pairs) for pairs in placed]
+            shifted = shifted or any(shifts)
+            for column, (axis, pairs, shift) in enumerate(zip(panels, placed, shifts, strict=True)):
+                _panel(axis, pairs, key, limits, n, shift)
                 if row == 0:
                     axis.set_title(shown[column].model, size=9.5)
                 if column == 0:
@@ -53,10 +61,11 @@ def plate(parities: Sequence[Parity], name: str = "parity") -> Plate | None:
     left = len([one for one in parities if len(one.energy) or len(one.forces)]) - n
     caption = _CAPTION.format(test=shown[0].test) + (f" {big(left)} more models are not drawn." if left else "")
     caption += _BEYOND if outside else ""
+    caption += _SHIFTED if shifted else ""
     return Plate(name, f"Predictions on {shown[0].test}", caption, figure)
 
 
-def _panel(axis: Axes, pairs: Floats, key: str, limits: tuple[float, float], columns: int) -> None:
+def _panel(axis: Axes, pairs: Floats, key: str, limits: tuple[float, float], columns: int, shift: float) -> None:
     what, unit, small, colour = _WORDS[key]
     axis.set_xlim(limits)
     axis.set_ylim(limits)
@@ -68,7 +77,7 @@ def _panel(axis: Axes, pairs: Floats, key: str, limits: tuple[float, float], col
     if not len(pairs):
         axis.text(0.5, 0.5, "no labels", ha="center", transform=axis.transAxes, color=INK)
         return
-    errors = pairs[:, 1] - pairs[:, 0]
+    errors = pairs[:, 1] + shift - pairs[:, 0]
     mae, rmse = 1000 * np.abs(errors).mean(), 1000 * np.sqrt((errors**2).mean())
     if len(pairs) > _MANY:
         light = LinearSegmentedColormap.from_list(key, ["#DCE6EE" if key == "energy" else "#F6E1D3", colour, INK])
@@ -83,7 +92,16 @@ def _panel(axis: Axes, pairs: Floats, key: str, limits: tuple[float, float], col
     look |= {"va": "bottom", "ha": "right", "color": GREY}
     beyond = _outside(pairs, limits)
     words = f"n = {big(len(pairs))}" + (f"\n{big(beyond)} outside" if beyond else "")
+    words = f"shifted by {-shift:+.3g} eV\n{words}" if shift else words
     axis.text(0.97, 0.03, words, **look)
+
+
+def _shift(pairs: Floats) -> float:
+    """The mean error (eV/atom) where it exceeds the reference's whole range: another level's zero; else 0."""
+    if not len(pairs):
+        return 0.0
+    mean = float((pairs[:, 1] - pairs[:, 0]).mean())
+    return mean if abs(mean) > max(float(np.ptp(pairs[:, 0])), 1e-3) else 0.0
 
 
 def _outside(pairs: Floats, limits: tuple[float, float]) -> int:
