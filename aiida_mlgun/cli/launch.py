@@ -69,8 +69,8 @@ def curate(
     if raw:
         inputs |= remote_files(code, raw)
     chain = WorkflowFactory("mlgun.curate")
-    builder = chain.get_builder_from_protocol(code, protocol=protocol, overrides=_yaml(overrides), **inputs)
-    _submit(builder, scheduler, wait)
+    builder = chain.get_builder_from_protocol(code, protocol=protocol, overrides=yaml_of(overrides), **inputs)
+    submit_chain(builder, scheduler, wait)
 
 
 def remote_files(code: Any, paths: tuple[str, ...]) -> dict[str, Any]:
@@ -133,12 +133,12 @@ def finetune(
     """Fine-tune stage by stage."""
     chain = WorkflowFactory("mlgun.finetune")
     entries = with_methods([stage_of(text) for text in stages], methods, replays)
-    builder = chain.get_builder_from_protocol(code, entries, model, protocol, _yaml(overrides))
+    builder = chain.get_builder_from_protocol(code, entries, model, protocol, yaml_of(overrides))
     if limits:
         builder.limits = {"forgetting": dict(ratio_of(text) for text in limits)}
     if probe:
         builder.probe = True
-    _submit(builder, scheduler, wait)
+    submit_chain(builder, scheduler, wait)
 
 
 @launch.command("gun")
@@ -161,16 +161,17 @@ def gun(
     wait: bool,
 ) -> None:
     """Shoot a molecule at a slab."""
-    changes = _yaml(overrides)
+    changes = yaml_of(overrides)
     changes |= {key: value for key, value in (("n_shots", n_shots), ("seed", seed)) if value is not None}
     chain = WorkflowFactory("mlgun.gun")
     builder = chain.get_builder_from_protocol(code, model, slab_node(slab), molecule_node(molecule), protocol, changes)
-    _submit(builder, scheduler, wait)
+    submit_chain(builder, scheduler, wait)
 
 
-def _submit(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
+def submit_chain(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
+    """Submit with the scheduler options in a YAML file; say what to look at, or wait for the end."""
     if scheduler is not None:
-        builder.options = orm.Dict(_yaml(scheduler))
+        builder.options = orm.Dict(yaml_of(scheduler))
     node = submit(builder)
     echo.echo_success(f"submitted {node.process_label}<{node.pk}>")
     if not wait:
@@ -183,7 +184,11 @@ def _submit(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None
     echo.echo_success(f"{node.process_label}<{node.pk}> finished; see it with: aiida-mlgun report {node.pk}")
 
 
-def _yaml(path: Path | None) -> dict[str, Any]:
+def yaml_of(path: Path | None) -> dict[str, Any]:
+    """The mapping in a YAML file; empty without one.
+
+    :raises RefusedError: not YAML, or no mapping.
+    """
     if path is None:
         return {}
     try:

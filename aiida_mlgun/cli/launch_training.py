@@ -13,7 +13,7 @@ from ..contract.errors import RefusedError
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..workflows.plans import STRATEGIES
-from .launch import MODEL, _submit, _yaml, common, launch
+from .launch import MODEL, common, launch, submit_chain, yaml_of
 from .stages import stage_of
 
 SETS = "TRAIN,VALIDATION[,TEST] or CURATION"
@@ -52,7 +52,7 @@ def compare(
         protocol=protocol,
         overrides=_changes(overrides, strategies=strategies),
     )
-    _submit(builder, scheduler, wait)
+    submit_chain(builder, scheduler, wait)
 
 
 @launch.command("learning-curve")
@@ -85,7 +85,7 @@ def learning_curve(
         protocol=protocol,
         overrides=_changes(overrides, sizes=sizes, seeds=seeds),
     )
-    _submit(builder, scheduler, wait)
+    submit_chain(builder, scheduler, wait)
 
 
 @launch.command("committee")
@@ -116,7 +116,7 @@ def committee(
         protocol=protocol,
         overrides=_changes(overrides, seeds=seeds),
     )
-    _submit(builder, scheduler, wait)
+    submit_chain(builder, scheduler, wait)
 
 
 def named(words: tuple[str, ...], kind: type[orm.Data], option: str) -> dict[str, Any]:
@@ -141,4 +141,4 @@ def named(words: tuple[str, ...], kind: type[orm.Data], option: str) -> dict[str
 
 
 def _changes(overrides: Path | None, **lists: tuple[Any, ...]) -> dict[str, Any]:
-    return _yaml(overrides) | {name: list(values) for name, values in lists.items() if values}
+    return yaml_of(overrides) | {name: list(values) for name, values in lists.items() if values}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -205,8 +206,8 @@ def _file(source: Any, n_frames: int) -> dict[str, Any]:
 
 def _write(raw: Raw, sets: Mapping[str, Ints], folder: Path, labels: set[str], tags: set[str]) -> None:
     """One pass over the chosen frames; each goes into every set that wants it."""
-    targets = {name: FramesFile(folder / name, labels, tags) for name in sets}
-    try:
+    with ExitStack() as files_open:
+        targets = {name: files_open.enter_context(FramesFile(folder / name, labels, tags)) for name in sets}
         for numbers, frames in raw.wanted(np.unique(np.concatenate(list(sets.values())))):
             for name, target in targets.items():
                 mine = np.isin(numbers, sets[name], assume_unique=True)
@@ -214,12 +215,6 @@ def _write(raw: Raw, sets: Mapping[str, Ints], folder: Path, labels: set[str], t
                     target.append(frames)
                 elif mine.any():
                     target.append(frames.select(mine))
-        for target in targets.values():
-            target.close()
-    except BaseException:
-        for target in targets.values():
-            target.discard()
-        raise
 
 
 def _stream(job: CurateJob, purpose: int) -> np.random.Generator:

@@ -24,6 +24,8 @@ LABELS = ("energy", "forces", "stress", "velocities")
 class FramesFile:
     """Writes frames as ``pack(to_arrays(frames))`` of all of them would, byte by byte; appears whole or not at all.
 
+    Used in a ``with``: what ends well is put in place, what does not leaves nothing.
+
     :param labels: those of energy, forces, stress, velocities that the file has; NaN where a chunk lacks them.
     :param tags: the tags that it has; empty where a chunk lacks them.
     """
@@ -36,6 +38,15 @@ class FramesFile:
         self._dtype: dict[str, np.dtype[Any]] = {}
         for name in ("numbers", "positions", "cell", "pbc", *self.labels):
             self._raw[name] = self._column(name).open("w+b")
+
+    def __enter__(self) -> FramesFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
 
     def append(self, frames: Frames) -> None:
         """Add frames."""

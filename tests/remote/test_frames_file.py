@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from ase import Atoms
 
 from aiida_mlgun.remote.frames_file import FramesFile
@@ -38,3 +39,13 @@ def test_nothing_appears_without_frames_or_when_given_up(tmp_path: Path, make_fr
     target.append(make_frames(2))
     target.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_in_a_with_it_appears_unless_something_went_wrong(tmp_path: Path, make_frames: MakeFrames) -> None:
+    with FramesFile(tmp_path / "x.npz", ["energy", "forces"], []) as target:
+        target.append(make_frames(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+    with pytest.raises(KeyboardInterrupt), FramesFile(tmp_path / "y.npz", ["energy"], []) as target:
+        target.append(make_frames(2))
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
