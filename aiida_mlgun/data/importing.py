@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..contract.errors import RefusedError
-from ..contract.manifest import sha256_file
 from ..reading.formats import open_source
+from ..reading.source import record
 from ..science.frames import Frames, concatenate
 
 MAX_ATOMS = 30_000_000  # atoms of all frames of a file: about 2 GB in memory
@@ -44,6 +44,4 @@ def import_file(path: Path, keys: Mapping[str, str] | None = None) -> Imported:
     if not parts:
         raise RefusedError(f"{path}: the file holds no frame.")
     frames = concatenate(parts)
-    digest = getattr(source, "sha256", None) or sha256_file(path)
-    entry = {"name": path.name, "format": source.format, "sha256": digest, "n_frames": len(frames)}
-    return Imported(frames, entry | {"keys": asdict(source.keys)})
+    return Imported(frames, record(source, len(frames)))

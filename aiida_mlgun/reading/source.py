@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.manifest import sha256_file
 from ..science.frames import Frames
 
 CHUNK = 256  # frames handed out at once
@@ -55,3 +56,10 @@ class Source(Protocol):
 
     def pick(self, index: NDArray[np.int64]) -> Frames:
         """The frames with these ascending numbers, counted from 0."""
+
+
+def record(source: Source, n_frames: int) -> dict[str, Any]:
+    """What is kept of a file that was read: name, format, sha256, number of frames, label keys."""
+    digest = getattr(source, "sha256", None) or sha256_file(source.path)  # some readers take it on the way
+    entry = {"name": source.name, "format": source.format, "sha256": digest, "n_frames": n_frames}
+    return entry | {"keys": asdict(source.keys)}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..contract import files
 from ..contract.curating import CurateJob
 from ..contract.errors import RefusedError
-from ..contract.manifest import sha256_file
+from ..reading.source import record
 from ..science import curation, leaks, splits
 from ..science.census import Census
 from ..science.filters import (
@@ -188,7 +188,7 @@ def _report(
         "split": job.split,
         "levels": census.words("level", kept),
         "elements": census.symbols,
-        "files": [_file(source, n) for source, n in zip(raw.sources, raw.lengths, strict=True)] if job.raw else [],
+        "files": [record(source, n) for source, n in zip(raw.sources, raw.lengths, strict=True)] if job.raw else [],
         "steps": fates.steps(FIRST),
         "counts": {side: len(index) for side, index in sides.items()},
         "strata": curation.strata_table(census, energy, sides, kept, ordinary),
@@ -196,12 +196,6 @@ def _report(
         "histograms": {name: curation.histogram(values, ordinary, kept) for name, values in drawn.items()},
         "e0s": e0s,
     }
-
-
-def _file(source: Any, n_frames: int) -> dict[str, Any]:
-    keys = {name: getattr(source.keys, name) for name in ("energy", "forces", "stress")}
-    digest = getattr(source, "sha256", None) or sha256_file(source.path)
-    return {"name": source.name, "sha256": digest, "format": source.format, "n_frames": n_frames, "keys": keys}
 
 
 def _write(raw: Raw, sets: Mapping[str, Ints], folder: Path, labels: set[str], tags: set[str]) -> None:
