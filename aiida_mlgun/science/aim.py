@@ -82,6 +82,7 @@ def place(
     shape = (shape - centre_of_mass(masses, shape)) @ rotation.T
     motion = molecule_states.velocities[flyer] @ rotation.T
     xy = (fractions @ slab_states.cell[slab_state][:2])[:2]
+    assert aim.height is not None, "a height to be found (science.flight_height) is found before shots are placed"
     target = np.array([xy[0], xy[1], slab.surface_z + aim.height])
     impulse = _impulse(velocity, float(masses.sum()), centre_of_mass(masses, motion), normals, turn)
     return Shot(

@@ -23,6 +23,9 @@ CLEARANCE: Final = 1.5
 #: Atoms of one molecule are bonded if closer than this times the sum of covalent radii.
 BOND: Final = 1.25
 
+#: Masses this share from the standard one are the same element by another table; 13C is 8 % off.
+MASS_TOLERANCE: Final = 0.02
+
 
 def check_geometry(
     numbers: Ints,
@@ -74,6 +77,30 @@ def check_geometry(
                 f"{min_gap:.1f} Å are needed. Lengthen the cell by {min_gap - gap:.1f} Å along z, lower aim.height, or "
                 "switch periodicity along z off."
             )
+
+
+def check_atoms(numbers: Ints, masses: Floats | None, what: str) -> None:
+    """Refuse atoms that cannot move: placeholders, ghosts, and masses other than the standard ones that shots use.
+
+    :param numbers: (n,), atomic numbers; masses: (n,), u, if they come with the structure.
+    :param what: whose atoms, for the message.
+    """
+    unknown = np.flatnonzero((numbers < 1) | (numbers >= len(atomic_masses)))
+    if len(unknown):
+        i = int(unknown[0])
+        message = f"{what}: atom {i} is no element (atomic number {numbers[i]}) and has no mass. Take it out."
+        raise _refused(message)
+    if masses is None:
+        return
+    standard = atomic_masses[numbers]
+    with np.errstate(invalid="ignore"):
+        odd = np.flatnonzero(~(np.abs(masses - standard) <= MASS_TOLERANCE * standard))
+    if len(odd):
+        i = int(odd[0])
+        raise _refused(
+            f"{what}: atom {i} ({chemical_symbols[numbers[i]]}) has the mass {masses[i]:g} u; shots use the standard "
+            f"one, {standard[i]:g} u. Isotopes are not supported."
+        )
 
 
 def check_images(molecule: Floats, cell: Floats, pbc: Bools, min_gap: float) -> None:

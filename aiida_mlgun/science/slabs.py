@@ -1,11 +1,11 @@
-"""A slab from its geometry alone: layers, dimers of the top layer, the height of the surface plane.
+"""A slab from its geometry alone: layers, dimers of the top layer, sites, terminations, the surface plane.
 
 Frame: a and b of the cell lie in the xy plane, the vacuum is along +z, the molecule comes from above.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.sparse.csgraph import shortest_path
 from ..contract.errors import RefusedError
 from .frames import Frames
 from .images import Lattice
+from .perovskites import Perovskite, find_perovskite
+from .sites import SurfaceSite, find_sites
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,12 +43,16 @@ class Slab:
     :param n_layers: number of layers.
     :param dimers: (n_dimers, 2), slab atoms that pair up in the top layer, lower index first.
     :param surface_z: Å, mean z of the top layer's heavy atoms: the surface plane.
+    :param sites: the top layer's places, see :mod:`~aiida_mlgun.science.sites`.
+    :param perovskite: roles, termination and vacancies if it is a halide perovskite; else None.
     """
 
     layer: Ints
     n_layers: int
     dimers: Ints
     surface_z: float
+    sites: tuple[SurfaceSite, ...] = field(default=(), repr=False)
+    perovskite: Perovskite | None = field(default=None, repr=False)
 
 
 def analyse(numbers: Ints, positions: Floats, cell: Floats, pbc: Bools) -> Slab:
@@ -58,7 +64,7 @@ def analyse(numbers: Ints, positions: Floats, cell: Floats, pbc: Bools) -> Slab:
     proposals the one with most layers counts, among equals the one whose layers hold the most equal numbers of atoms:
     a hot, strongly buckled Si(001) dimer hangs as low as the layer below it, but is bonded to it; on fcc(110) and
     bcc(100) bonds skip a layer, but heights do not.
-    Dimers: mutual nearest neighbours in the top layer with a short bond.
+    Dimers: mutual nearest neighbours in the top layer with a short bond, both bonded to a lower layer if there is one.
 
     :param numbers: (n_slab,), atomic numbers.
     :param positions: (n_slab, 3), Å, not cut by the cell's boundary along z.
@@ -79,8 +85,14 @@ def analyse(numbers: Ints, positions: Floats, cell: Floats, pbc: Bools) -> Slab:
         nearest = lattice.distances(positions[light], positions[heavy]).argmin(axis=1)
         layer[light] = layer[heavy[nearest]]
     top = heavy[layer[heavy] == 0]
-    dimers = _dimers(top, numbers, positions, lattice)
-    return Slab(layer, int(layer[heavy].max()) + 1, dimers, float(positions[top, 2].mean()))
+    return Slab(
+        layer=layer,
+        n_layers=int(layer[heavy].max()) + 1,
+        dimers=_dimers(top, heavy[layer[heavy] > 0], numbers, positions, lattice),
+        surface_z=float(positions[top, 2].mean()),
+        sites=find_sites(layer, top, positions, lattice),
+        perovskite=find_perovskite(numbers, positions, lattice),
+    )
 
 
 def analyse_states(states: Frames) -> Slab:
@@ -208,8 +220,12 @@ def _splits(x: Floats, k_max: int) -> list[list[int]]:
     return result
 
 
-def _dimers(top: Ints, numbers: Ints, positions: Floats, lattice: Lattice) -> Ints:
-    """(n_dimers, 2), from the top layer's atoms ``top``."""
+def _dimers(top: Ints, lower: Ints, numbers: Ints, positions: Floats, lattice: Lattice) -> Ints:
+    """(n_dimers, 2), from the atoms of the top layer and of all below; an organic cation on a crystal is no dimer."""
+    if len(lower):
+        lengths = lattice.distances(positions[top], positions[lower])
+        held = lengths < BOND * (covalent_radii[numbers[top]][:, None] + covalent_radii[numbers[lower]])
+        top = top[held.any(axis=1)]
     if len(top) < 2:
         return np.empty((0, 2), dtype=np.int64)
     distances = lattice.distances(positions[top], positions[top])

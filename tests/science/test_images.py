@@ -58,3 +58,12 @@ def test_flat_cell_is_refused() -> None:
 def test_surface_must_lie_in_the_xy_plane() -> None:
     with pytest.raises(RefusedError, match="xy plane"):
         Lattice.lateral(np.array([[5.0, 0, 1.0], [0, 5, 0], [0, 0, 9]]), ALL)
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("pbc", [[True, True, True], [True, True, False], [False, True, False], [False] * 3])
+def test_distances_are_the_lengths_of_the_nearest_vectors(name: str, pbc: list[bool]) -> None:
+    a, b = np.random.default_rng(7).normal(0, 20, (2, 12, 3))
+    lattice = Lattice.of(CELLS[name], np.array(pbc))
+    expected = np.linalg.norm(lattice.nearest(b[None] - a[:, None]), axis=-1)
+    assert lattice.distances(a, b) == pytest.approx(expected, abs=1e-10)

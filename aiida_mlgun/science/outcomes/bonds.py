@@ -1,20 +1,32 @@
-"""Which atoms are bonded: lengths as shares of the sum of covalent radii, with memory, across the boundary.
+"""Which atoms are bonded: lengths below a limit, with memory, across the boundary.
 
 Radii: Cordero et al., Dalton Trans. 2008, 2832 (as in ASE).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
-from ase.data import covalent_radii
+from ase.data import atomic_numbers, covalent_radii
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from ...contract.shooting import BondRule
+from ...contract.errors import RefusedError
+from ...contract.shooting import BondRule, PairLimits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Lengths in Å, one shape: bonds are made below ``make`` and broken above ``break_``."""
+
+    make: Floats
+    break_: Floats
 
 
 def radii_sums(a: Ints, b: Ints) -> Floats:
@@ -23,19 +35,58 @@ def radii_sums(a: Ints, b: Ints) -> Floats:
     return sums
 
 
-def update_bonds(previous: Bools | None, distances: Floats, radii_sum: Floats, rule: BondRule) -> Bools:
+def bond_limits(a: Ints, b: Ints, rule: BondRule) -> Limits:
+    """(n,), (m,) atomic numbers → (n, m) limits, the rule's own pairs in either order.
+
+    :raises RefusedError: when the rule names an element that does not exist.
+    """
+    sums = radii_sums(a, b)
+    limits = Limits(rule.make * sums, rule.break_ * sums)
+    for name, pair in rule.pairs.items():
+        first, second = pair_numbers(name)
+        _set(limits, (a == first)[:, None] & (b == second)[None, :], pair)
+        _set(limits, (a == second)[:, None] & (b == first)[None, :], pair)
+    return limits
+
+
+def contact_limits(a: Ints, b: Ints, contacts: Mapping[str, PairLimits]) -> Limits:
+    """(n,), (m,) atomic numbers → (n, m) limits of weak contacts; zero, so never met, where no pair is named.
+
+    :raises RefusedError: when an element does not exist.
+    """
+    shape = (len(a), len(b))
+    limits = Limits(np.zeros(shape), np.zeros(shape))
+    for name, pair in contacts.items():
+        first, second = pair_numbers(name)
+        _set(limits, (a == first)[:, None] & (b == second)[None, :], pair)
+    return limits
+
+
+def pair_numbers(name: str) -> tuple[int, int]:
+    """``N-Pb`` → (7, 82).
+
+    :raises RefusedError: naming what is no element.
+    """
+    symbols = name.split("-")
+    wrong = [symbol for symbol in symbols if symbol not in atomic_numbers]
+    if wrong or len(symbols) != 2:
+        unknown = ", ".join(wrong) or name
+        raise RefusedError(f"{name!r} is no pair of elements such as N-Pb: unknown is {unknown}.")
+    return atomic_numbers[symbols[0]], atomic_numbers[symbols[1]]
+
+
+def update_bonds(previous: Bools | None, distances: Floats, limits: Limits) -> Bools:
     """A new bond table from the last one.
 
-    Below ``rule.make`` × ``radii_sum`` atoms are bonded, above ``rule.break_`` × ``radii_sum`` they are not, between
-    the two they are what they were (not bonded where ``previous`` is None).
+    Below ``limits.make`` atoms are bonded, above ``limits.break_`` they are not, between the two they are what they
+    were (not bonded where ``previous`` is None).
 
-    :param previous, distances, radii_sum: one shape; distances and radii in Å.  A distance that is not a number is no
-        bond.
+    :param previous, distances: of the limits' shape; distances in Å.  A distance that is not a number is no bond.
     """
-    made: Bools = distances < rule.make * radii_sum
+    made: Bools = distances < limits.make
     if previous is None:
         return made
-    kept: Bools = made | (previous & (distances <= rule.break_ * radii_sum))
+    kept: Bools = made | (previous & (distances <= limits.break_))
     return kept
 
 
@@ -43,3 +94,8 @@ def fragments(bonds: Bools) -> Ints:
     """(n, n) symmetric bond table → (n,) number of the fragment that each atom belongs to, from 0."""
     labels: Ints = connected_components(bonds, directed=False)[1].astype(np.int64)
     return labels
+
+
+def _set(limits: Limits, where: Bools, pair: PairLimits) -> None:
+    limits.make[where] = pair.below
+    limits.break_[where] = pair.above

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 import yaml
@@ -11,23 +10,12 @@ import yaml
 from ...contract.errors import RefusedError
 from ...contract.shooting import Chemistry, Mode
 from ...contract.strict import load
+from .conditions import check_condition, holds
 from .features import Features
 
 #: The engine's own name for a shot that was not over when its steps were.
 UNDECIDED: Final = "undecided"
 
-_FLAGS: Final = ("exploded", "bound", "sublayer")
-_COUNTS: Final = (
-    "h_lost",
-    "h_on_slab",
-    "broken_bonds",
-    "surface_bonds",
-    "groups_bound",
-    "other_bonds",
-    "fragments",
-)
-_NAMES: Final = ("sites", "groups")
-_SITES: Final = ("on_top", "bridge", "single", "other")
 _PLACEHOLDER: Final = "{group}"
 
 
@@ -51,25 +39,28 @@ class Verdict:
     final: bool
 
 
-def load_catalogue() -> tuple[Mode, ...]:
-    """The catalogue that is shipped: nine binding modes and four unproductive ends ([W] Fig. 4, section 3.2)."""
-    return parse_catalogue(files(__package__).joinpath("modes.yaml").read_text(encoding="utf-8"))
-
-
 def parse_catalogue(text: str) -> tuple[Mode, ...]:
-    """Read a catalogue from YAML.
+    """Read a catalogue from YAML: a list of modes.
 
     :raises RefusedError: when it is no YAML, a key is unknown, or a row cannot work.
     """
-    try:
-        data: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RefusedError(f"the catalogue is not YAML: {' '.join(str(error).split())}.") from error
+    data = read_yaml(text, "the catalogue")
     if not isinstance(data, list):
         raise RefusedError("the catalogue must be a list of modes.")
     catalogue = tuple(load(Mode, row, f"catalogue[{i}]") for i, row in enumerate(data))
     check_catalogue(catalogue)
     return catalogue
+
+
+def read_yaml(text: str, what: str) -> Any:
+    """Plain data.
+
+    :raises RefusedError: when it is no YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RefusedError(f"{what} is not YAML: {' '.join(str(error).split())}.") from error
 
 
 def check_catalogue(catalogue: tuple[Mode, ...]) -> None:
@@ -82,7 +73,7 @@ def check_catalogue(catalogue: tuple[Mode, ...]) -> None:
         if not mode.name or mode.name == UNDECIDED or names.count(mode.name) > 1:
             raise RefusedError(f"catalogue: the name {mode.name!r} is empty, repeated, or taken.")
         for key, wanted in mode.when.items():
-            _check_condition(mode.name, key, wanted)
+            check_condition(mode.name, key, wanted)
         if _PLACEHOLDER in mode.name and mode.when.get("groups_bound") != 1:
             raise RefusedError(f"catalogue: {mode.name!r} names the group, so it needs `groups_bound: 1`.")
     if not catalogue or catalogue[-1].when:
@@ -107,49 +98,37 @@ def productive_names(chemistry: Chemistry) -> tuple[str, ...]:
 
 
 def classify(features: Features, chemistry: Chemistry) -> Verdict:
-    """The first mode of the catalogue that fits.
+    """The first mode of the catalogue that fits; the last one if another of the same rank fits as well.
 
     :raises RefusedError: when none does (:func:`check_catalogue` sees to it that one does).
     """
-    for mode in chemistry.catalogue:
-        if all(_holds(features, key, wanted) for key, wanted in mode.when.items()):
-            group = "+".join(features.groups)
-            name = mode.name.replace(_PLACEHOLDER, group)
-            site = "+".join(features.sites)
-            return Verdict(name, group, site, _reason(features), mode.productive, mode.final)
-    raise RefusedError("catalogue: no mode fits; the last one must have no conditions.")
+    fitting = (mode for mode in chemistry.catalogue if fits(features, mode))
+    first = next(fitting, None)
+    if first is None:
+        raise RefusedError("catalogue: no mode fits; the last one must have no conditions.")
+    group = "+".join(features.groups)
+    name = first.name.replace(_PLACEHOLDER, group)
+    rivals = [mode.name for mode in fitting if mode.rank == first.rank] if first.rank is not None else []
+    if rivals:
+        alike = " and ".join([name, *(rival.replace(_PLACEHOLDER, group) for rival in rivals)])
+        return ambiguous(features, chemistry, f"{alike} fit alike")
+    return Verdict(name, group, "+".join(features.sites), reason_of(features), first.productive, first.final)
 
 
-def _holds(features: Features, key: str, wanted: Any) -> bool:
-    if key == "sites":
-        return bool(features.sites) and all(site in wanted for site in features.sites)
-    if key == "groups":
-        return set(features.groups) == set(wanted)
-    value = len(features.groups) if key == "groups_bound" else getattr(features, key)
-    if isinstance(wanted, dict):
-        return bool(wanted.get("min", value) <= value <= wanted.get("max", value))
-    return bool(value == wanted)
+def ambiguous(features: Features, chemistry: Chemistry, why: str) -> Verdict:
+    """The verdict of a geometry that cannot be told: the catalogue's last row, with the reason."""
+    last = chemistry.catalogue[-1]
+    group, site = "+".join(features.groups), "+".join(features.sites)
+    return Verdict(last.name, group, site, f"ambiguous: {why}; {reason_of(features)}", last.productive, False)
 
 
-def _check_condition(mode: str, key: str, wanted: Any) -> None:
-    if key in _FLAGS:
-        good, needed = isinstance(wanted, bool), "true or false"
-    elif key in _COUNTS:
-        bounds = wanted if isinstance(wanted, dict) else {"min": wanted}
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in bounds.values())
-        good, needed = bool(bounds) and set(bounds) <= {"min", "max"} and whole, "a number or {min: , max: }"
-    elif key in _NAMES:
-        known = isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted) and bool(wanted)
-        good = known and (key != "sites" or set(wanted) <= set(_SITES))
-        needed = f"a list of {', '.join(_SITES)}" if key == "sites" else "a list of group names"
-    else:
-        choices = ", ".join(_FLAGS + _COUNTS + _NAMES)
-        raise RefusedError(f"catalogue: {mode!r} has the unknown condition {key!r}. Known: {choices}.")
-    if not good:
-        raise RefusedError(f"catalogue: {mode!r} asks {key!r} for {wanted!r}; {needed} is needed.")
+def fits(features: Features, mode: Mode) -> bool:
+    """Whether all conditions of a mode hold."""
+    return all(holds(features, key, wanted) for key, wanted in mode.when.items())
 
 
-def _reason(features: Features) -> str:
+def reason_of(features: Features) -> str:
+    """The facts in one line."""
     if features.exploded:
         return features.cause
     facts = []
@@ -157,7 +136,20 @@ def _reason(features: Features) -> str:
         facts.append(f"{features.broken_bonds} broken bonds between heavy atoms")
     if features.h_lost:
         facts.append(f"{features.h_lost} hydrogens lost, {features.h_on_slab} of them to the slab")
+    if features.formed:
+        facts.append("new in the molecule " + " ".join(features.formed))
     if features.bonds:
         facts.append("bonds " + " ".join(features.bonds))
-    facts += [f"{group} {site}" for group, site in zip(features.groups, features.sites, strict=True)]
+    if features.filled:
+        facts.append(f"{features.filled} vacancies filled")
+    if features.contacts:
+        facts.append("contacts " + " ".join(features.contacts))
+    facts += [f"{group} {_where(features, k)}" for k, group in enumerate(features.groups)]
     return "; ".join(facts) or "no bond to the slab"
+
+
+def _where(features: Features, k: int) -> str:
+    """A bound group's site, and its atoms' places where they are more than tops."""
+    places = features.places[k] if features.places else ()
+    more = [place for place in places if place != "top"]
+    return f"{features.sites[k]} ({', '.join(places)})" if more else features.sites[k]

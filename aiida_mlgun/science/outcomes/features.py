@@ -1,4 +1,4 @@
-"""What can be said of one geometry: lost hydrogens, broken bonds, bound groups and where they sit."""
+"""What can be said of one geometry: lost hydrogens, broken bonds, bound groups and where they sit, contacts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from ..sites import place_of
 from ..units import BOLTZMANN, KINETIC
 from .bonds import fragments
 from .reactants import Reactants
@@ -34,6 +36,15 @@ class Features:
     :param fragments: pieces that the molecule is in; all those bonded to the slab are one.
     :param bonds: the bonds to the slab by name, lost hydrogens' included, such as ``C0-Si12``.
     :param cause: why it counts as exploded, empty if it does not.
+    :param places: of each bound group, where its bound atoms sit one by one: a kind of
+        :class:`~aiida_mlgun.science.sites.SurfaceSite`, ``below`` or ``no_site``.
+    :param pairs: the elements of the bonds to the slab, lost hydrogens' included, the molecule's first: ``N-Pb``; on a
+        perovskite each bond is there a second time with the slab atom's role: ``N-metal``.
+    :param contacts: likewise of the weak contacts that the bond rule names.
+    :param broken: the elements, in alphabetical order, of the start molecule's bonds that are broken: ``H-N``.
+    :param formed: likewise of bonds within the molecule that it did not have at the start.
+    :param filled: vacancies of the slab that an atom of the molecule fills.
+    :param termination: the slab's, see :class:`~aiida_mlgun.science.perovskites.Perovskite`; empty if it has none.
     """
 
     exploded: bool
@@ -48,6 +59,13 @@ class Features:
     fragments: int
     bonds: tuple[str, ...]
     cause: str = ""
+    places: tuple[tuple[str, ...], ...] = ()
+    pairs: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    formed: tuple[str, ...] = ()
+    filled: int = 0
+    termination: str = ""
 
     @property
     def bound(self) -> bool:
@@ -69,8 +87,12 @@ def lost_hydrogens(reactants: Reactants, table: Bools) -> Bools:
     return lost
 
 
-def describe(reactants: Reactants, table: Bools, cause: str = "") -> Features:
-    """The features of a bond table (n_mol, n); ``cause`` from :func:`explosion` says that it exploded anyway."""
+def describe(reactants: Reactants, table: Bools, cause: str = "", weak: Bools | None = None) -> Features:
+    """The features of a bond table.
+
+    :param table: (n_mol, n); weak: (n_mol, n_slab + n_vacancies), contacts and filled vacancies, None for none.
+    :param cause: from :func:`explosion`: it exploded anyway.
+    """
     own = table[:, reactants.n_slab :]
     lost = lost_hydrogens(reactants, table)
     surface = surface_table(reactants, table)
@@ -83,7 +105,7 @@ def describe(reactants: Reactants, table: Bools, cause: str = "") -> Features:
         cause = f"in {pieces} pieces, {free} of them free"
     per_group = [np.flatnonzero(binding[row].any(axis=0)) for row in reactants.members]
     bound = [k for k, atoms in enumerate(per_group) if len(atoms)]
-    first, second = np.nonzero(surface)
+    bonds = [(int(i), int(j)) for i, j in np.argwhere(surface)]
     return Features(
         exploded=bool(cause),
         h_lost=int(lost.sum()),
@@ -95,11 +117,15 @@ def describe(reactants: Reactants, table: Bools, cause: str = "") -> Features:
         sublayer=bool(binding[:, reactants.slab.layer > 0].any()),
         other_bonds=int(binding[~reactants.members.any(axis=0)].sum()),
         fragments=pieces,
-        bonds=tuple(
-            f"{reactants.name(int(i) + reactants.n_slab)}-{reactants.name(int(j))}"
-            for i, j in zip(first, second, strict=True)
-        ),
+        bonds=tuple(f"{reactants.name(i + reactants.n_slab)}-{reactants.name(j)}" for i, j in bonds),
         cause=cause,
+        places=tuple(_places(reactants, binding[reactants.members[k]]) for k in bound),
+        pairs=_pairs(reactants, bonds),
+        contacts=() if weak is None else _contacts(reactants, table, weak),
+        broken=_within(reactants, gone),
+        formed=_within(reactants, np.triu(own & ~reactants.bonds)),
+        filled=0 if weak is None else int(weak[:, reactants.n_slab :].any(axis=0).sum()),
+        termination="" if reactants.slab.perovskite is None else reactants.slab.perovskite.termination,
     )
 
 
@@ -141,3 +167,36 @@ def _site(reactants: Reactants, atoms: list[int]) -> Site:
     if len(atoms) > 2 or reactants.slab.layer[atoms].any():
         return "other"
     return "on_top" if reactants.partner[atoms[0]] == atoms[1] else "bridge"
+
+
+def _places(reactants: Reactants, binding: Bools) -> tuple[str, ...]:
+    """Where the bound ones among a group's atoms (k, n_slab) sit."""
+    slab = reactants.slab
+    return tuple(
+        place_of([int(a) for a in np.flatnonzero(row)], slab.layer, slab.sites) for row in binding if row.any()
+    )
+
+
+def _pairs(reactants: Reactants, bonds: list[tuple[int, int]]) -> tuple[str, ...]:
+    """Elements of bonds between an atom of the molecule and one of the slab, again with roles on a perovskite."""
+    symbols = [chemical_symbols[z] for z in reactants.numbers]
+    names = [f"{symbols[i + reactants.n_slab]}-{symbols[j]}" for i, j in bonds]
+    if reactants.slab.perovskite is not None:
+        role = reactants.slab.perovskite.role
+        names += [f"{symbols[i + reactants.n_slab]}-{role[j]}" for i, j in bonds]
+    return tuple(sorted(names))
+
+
+def _contacts(reactants: Reactants, table: Bools, weak: Bools) -> tuple[str, ...]:
+    """Elements of weak contacts; what is bonded, or a hydrogen without its parent, is in no contact."""
+    n = reactants.n_slab
+    free = weak[:, :n] & ~surface_table(reactants, table) & ~lost_hydrogens(reactants, table)[:, None]
+    return _pairs(reactants, [(int(i), int(j)) for i, j in np.argwhere(free)])
+
+
+def _within(reactants: Reactants, pairs: Bools) -> tuple[str, ...]:
+    """Elements of pairs of the molecule's own atoms (n_mol, n_mol)."""
+    if not pairs.any():
+        return ()
+    symbols = [chemical_symbols[z] for z in reactants.numbers[reactants.n_slab :]]
+    return tuple(sorted("-".join(sorted((symbols[i], symbols[j]))) for i, j in np.argwhere(pairs)))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...contract.errors import RefusedError
 from ...contract.shooting import BondRule, ReactiveGroup
-from .bonds import radii_sums, update_bonds
+from .bonds import bond_limits, update_bonds
 
 _CARBON = 6
 
@@ -27,7 +27,7 @@ def find_groups(
     """
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     np.fill_diagonal(distances, np.inf)
-    bonds = update_bonds(None, distances, radii_sums(numbers, numbers), rule or BondRule())
+    bonds = update_bonds(None, distances, bond_limits(numbers, numbers, rule or BondRule()))
     unsaturated = (numbers == _CARBON) & (bonds.sum(axis=1) < 4)
     first, second = np.nonzero(np.triu(bonds & unsaturated[:, None] & unsaturated[None, :]))
     groups: list[tuple[int, int]] = []
@@ -41,6 +41,6 @@ def find_groups(
         formula = " ".join(chemical_symbols[z] for z in numbers)
         raise RefusedError(
             f"no double or triple bond between carbons was found in the molecule ({formula}). "
-            "Name its reactive groups: a name and the atoms' indices, counted from 0."
+            "Name its reactive groups: a name and the atoms' indices, counted from 0, or a SMARTS pattern."
         )
     return tuple(ReactiveGroup(f"C{a}C{b}", (a, b)) for a, b in sorted(groups))

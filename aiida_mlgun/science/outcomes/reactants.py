@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from ase.data import atomic_masses, chemical_symbols
@@ -12,11 +13,17 @@ from ...contract.errors import RefusedError
 from ...contract.shooting import Chemistry
 from ..images import Lattice
 from ..slabs import Slab, partners
-from .bonds import fragments, radii_sums, update_bonds
+from .bonds import Limits, bond_limits, contact_limits, fragments, radii_sums, update_bonds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+#: N, O, F, S: only their hydrogens make contacts, the hydrogen bonds.
+POLAR: Final = (7, 8, 9, 16)
+#: Å; a heavy atom fills a vacancy when it comes closer to its centre than the first, until it is beyond the second.
+#: N or O on a metal (2.4 to 2.7 Å) sits up to 0.8 Å below the halide's place (3.2 Å from Pb), and may lean by 20°.
+VACANCY: Final = (1.4, 2.0)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class Reactants:
     :param partner: (n_slab,), the other atom of each atom's dimer, -1 without one.
     :param lattice: the periodicity along a and b.
     :param radii: (n_mol, n), sums of covalent radii, Å, columns in the order of ``numbers``.
+    :param limits: (n_mol, n), the lengths at which bonds are made and broken.
+    :param weak: (n_mol, n_slab + n_vacancies), those of contacts and of vacancies filled; None where the chemistry
+        names no contacts and the slab has no vacancies.
     :param masses: (n_mol,), u.
     :param bonds: (n_mol, n_mol), symmetric, the molecule's bonds at the start.
     :param parent: (n_mol,), the heavy atom that each hydrogen is bonded to at the start, -1 for all other atoms.
@@ -43,6 +53,8 @@ class Reactants:
     partner: Ints
     lattice: Lattice
     radii: Floats
+    limits: Limits
+    weak: Limits | None
     masses: Floats
     bonds: Bools
     parent: Ints
@@ -88,6 +100,8 @@ class Reactants:
             partner=partners(slab),
             lattice=lattice,
             radii=radii,
+            limits=bond_limits(molecule, numbers, chemistry.bonds),
+            weak=_weak(slab, molecule, numbers[:n_slab], parent, chemistry),
             masses=atomic_masses[molecule],
             bonds=bonds,
             parent=parent,
@@ -102,9 +116,29 @@ class Reactants:
         :param positions: (n, 3), Å; they need not be wrapped into the cell.
         :param previous: the last table, for the rule's memory; None for a geometry without a past.
         """
+        distances = self.distances(positions)
+        return update_bonds(previous, distances, self.limits), distances
+
+    def distances(self, positions: Floats) -> Floats:
+        """(n_mol, n), Å, of the molecule's atoms to all atoms; infinite to themselves."""
         distances = self.lattice.distances(positions[self.n_slab :], positions)
         np.fill_diagonal(distances[:, self.n_slab :], np.inf)
-        return update_bonds(previous, distances, self.radii, self.chemistry.bonds), distances
+        return distances
+
+    @property
+    def vacancies(self) -> Floats:
+        """(n_vacancies, 3), Å, the slab's missing halides."""
+        return np.empty((0, 3)) if self.slab.perovskite is None else self.slab.perovskite.vacancies
+
+    def weak_distances(self, positions: Floats, distances: Floats) -> Floats:
+        """(n_mol, n_slab + n_vacancies), Å, those that ``weak`` has limits for.
+
+        :param distances: as :meth:`table` gives them.
+        """
+        slab = distances[:, : self.n_slab]
+        if not len(self.vacancies):
+            return slab
+        return np.concatenate([slab, self.lattice.distances(positions[self.n_slab :], self.vacancies)], axis=1)
 
     def name(self, atom: int) -> str:
         """Symbol and index within slab or molecule, such as ``Si12`` or ``C0``; ``atom`` counts through both."""
@@ -119,7 +153,7 @@ def molecule_bonds(numbers: Ints, positions: Floats, chemistry: Chemistry, latti
     """
     distances = lattice.distances(positions, positions)
     np.fill_diagonal(distances, np.inf)
-    bonds = update_bonds(None, distances, radii_sums(numbers, numbers), chemistry.bonds)
+    bonds = update_bonds(None, distances, bond_limits(numbers, numbers, chemistry.bonds))
     pieces = int(fragments(bonds).max()) + 1
     if pieces > 1:
         raise RefusedError(
@@ -127,3 +161,18 @@ def molecule_bonds(numbers: Ints, positions: Floats, chemistry: Chemistry, latti
             status="geometry_refused",
         )
     return bonds
+
+
+def _weak(slab: Slab, molecule: Ints, numbers: Ints, parent: Ints, chemistry: Chemistry) -> Limits | None:
+    """Limits of contacts with the slab's atoms, then of vacancies, which any heavy atom can fill."""
+    n_vacancies = 0 if slab.perovskite is None else len(slab.perovskite.vacancies)
+    if not chemistry.bonds.contacts and not n_vacancies:
+        return None
+    contacts = contact_limits(molecule, numbers, chemistry.bonds.contacts)
+    apolar = (parent >= 0) & ~np.isin(molecule[parent], POLAR)
+    contacts.make[apolar] = contacts.break_[apolar] = 0.0
+    fill = np.repeat((molecule > 1)[:, None], n_vacancies, axis=1)
+    return Limits(
+        np.concatenate([contacts.make, fill * VACANCY[0]], axis=1),
+        np.concatenate([contacts.break_, fill * VACANCY[1]], axis=1),
+    )

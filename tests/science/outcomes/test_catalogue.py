@@ -98,7 +98,7 @@ LAST = "- {name: rest, productive: false, description: x}"
         ("- {name: a, productive: true, description: x, when: {h_lost: true}}\n" + LAST, "a number"),
         ("- {name: a, productive: true, description: x, when: {h_lost: {least: 1}}}\n" + LAST, "a number"),
         ("- {name: a, productive: true, description: x, when: {h_lost: {}}}\n" + LAST, "a number"),
-        ("- {name: a, productive: true, description: x, when: {sites: [hollow]}}\n" + LAST, "on_top, bridge"),
+        ("- {name: a, productive: true, description: x, when: {sites: [ledge]}}\n" + LAST, "on_top, bridge"),
         ("- {name: a, productive: true, description: x, when: {groups: CY}}\n" + LAST, "a list of group names"),
         ("- {name: 'a {group}', productive: true, description: x, when: {bound: true}}\n" + LAST, "groups_bound: 1"),
         ("- {name: a, productive: true, description: x, where: {}}\n" + LAST, "unknown key 'where'"),
@@ -120,3 +120,40 @@ def test_a_catalogue_that_fits_nothing_is_refused() -> None:
     never = replace(TWO, catalogue=(Mode("a", True, "x", {"bound": True}),))
     with pytest.raises(RefusedError, match="no mode fits"):
         classify(FREE, never)
+
+
+def test_conditions_on_changes_within_the_molecule_and_on_the_slab() -> None:
+    text = """
+- {name: cleaved, productive: true, description: x, when: {broken: {Si-O: {min: 1}, C-C: 0}}}
+- {name: shifted, productive: true, description: x, when: {formed: {H-O: 1}}}
+- {name: held, productive: true, description: x, when: {contacts: {H-halide: {min: 2}}}}
+- {name: filled, productive: true, description: x, when: {filled: 1, termination: [AX]}}
+- {name: rest, productive: false, description: x}
+"""
+    chemistry = replace(TWO, catalogue=parse_catalogue(text))
+
+    def mode(**facts: object) -> str:
+        return classify(replace(FREE, **facts), chemistry).mode  # type: ignore[arg-type]
+
+    assert mode(broken=("O-Si",)) == "cleaved" and mode(broken=("C-C", "O-Si")) == "rest"
+    assert mode(formed=("H-O",)) == "shifted" and mode(formed=("H-O", "H-O")) == "rest"
+    assert mode(contacts=("H-I", "H-halide")) == "rest"
+    assert mode(contacts=("H-I", "H-I", "H-halide", "H-halide")) == "held"
+    assert mode(filled=1, termination="AX") == "filled" and mode(filled=1, termination="BX2") == "rest"
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("{bonds: {N-Pb: some}}", "such as {N-Pb: {min: 1}}"),
+        ("{bonds: {}}", "such as {N-Pb: {min: 1}}"),
+        ("{bonds: {N-lead: 1}}", "unknown is lead"),
+        ("{broken: {N-metal: 1}}", "unknown is metal"),
+        ("{contacts: {H: 1}}", "no pair of elements"),
+        ("{termination: [AX2]}", "a list of AX, BX2"),
+        ("{filled: true}", "a number"),
+    ],
+)
+def test_a_faulty_condition_is_refused(when: str, message: str) -> None:
+    with pytest.raises(RefusedError, match=message.replace("{", r"\{")):
+        parse_catalogue(f"- {{name: a, productive: true, description: x, when: {when}}}\n" + LAST)

@@ -13,43 +13,7 @@ from aiida_mlgun.contract.shooting import Chemistry, Decision
 from aiida_mlgun.science.outcomes import ShotTracker, find_groups, load_catalogue
 from aiida_mlgun.science.slabs import analyse
 
-UP = np.array([0.0, 0.0, 1.0])
-HIGH = 14.0
-
-
-def astride(si001: Any) -> Any:
-    """Acetylene over the dimer 12-14, C0 at the origin but for 0.2 Å, each C the same height above its Si."""
-    _, y, z = si001.positions[14] - si001.positions[12]
-    return np.array([[0, 0.2, 0], [0, y - 0.2, z], [0, -0.7, 0.6], [0, y + 0.7, z + 0.6]])
-
-
-@pytest.fixture
-def flight(si001: Any, acetylene: Any, chemistry: Chemistry) -> Any:
-    """A tracker, and a function that shows it acetylene `height` Å above atom 12 with velocity v_z (Å/fs)."""
-    numbers, shape = acetylene
-    atoms = np.concatenate([si001.numbers, numbers])
-
-    def geometry(height: float, molecule: Any = None) -> Any:
-        place = si001.positions[12] + height * UP
-        return np.concatenate([si001.positions, place + (shape if molecule is None else molecule)])
-
-    def make(**decision: Any) -> tuple[ShotTracker, Callable[..., Any]]:
-        rule = Decision(**{"settle_fs": 100.0, **decision})
-        tracker = ShotTracker(si001.slab, atoms, 24, si001.cell, si001.pbc, chemistry, rule, geometry(HIGH))
-
-        def show(t_fs: float, height: float, v_z: float = -0.01, molecule: Any = None) -> Any:
-            velocities = np.zeros((28, 3))
-            velocities[24:, 2] = v_z
-            return tracker.update(t_fs, geometry(height, molecule), velocities)
-
-        return tracker, show
-
-    return make
-
-
-def upright(tilt: float) -> Any:
-    """Acetylene with C0 at the origin and C1 `tilt` Å along the dimer, so that only C0 or both touch."""
-    return np.array([[0, 0, 0], [0, tilt, 0.9], [-1.0, 0, 0.3], [0, tilt, 1.97]])
+from .flights import UP, astride, upright
 
 
 def test_a_molecule_that_turns_round(flight: Any, si001: Any) -> None:
@@ -200,3 +164,29 @@ def test_a_look_is_cheap(trajectory: Callable[[str], Any]) -> None:
         tracker.update(t, x, v)
         spent.append(time.process_time() - begin)
     assert np.median(spent) < 2e-3  # 0.06 ms on one core; generous for busy machines
+
+
+def test_half_a_shot_restored_is_the_whole_shot(trajectory: Callable[[str], Any]) -> None:
+    run = trajectory("si001_2x2_c2h2_sublayer")
+    n, numbers, positions = run["n_slab"], run["numbers"], run["positions"]
+    slab = analyse(numbers[:n], positions[0][:n], run["cell"], run["pbc"])
+    chemistry = Chemistry(find_groups(numbers[n:], positions[0][n:]), load_catalogue())
+
+    def new() -> ShotTracker:
+        return ShotTracker(slab, numbers, n, run["cell"], run["pbc"], chemistry, Decision(), positions[0])
+
+    whole = new()
+    looks = list(zip(run["time_fs"], positions, run["velocities"], strict=True))
+    for look in looks:
+        whole.update(*look)
+    for cut in (len(looks) // 2, len(looks) * 3 // 4):
+        first, second = new(), new()
+        for look in looks[:cut]:
+            first.update(*look)
+        second.restore(first.state())
+        for look in looks[cut:]:
+            second.update(*look)
+        assert second.events == whole.events and second.verdict == whole.verdict
+        assert second.final(1e4) == whole.final(1e4)
+        for name, array in whole.state().items():
+            assert np.array_equal(array, second.state()[name], equal_nan=array.dtype.kind == "f"), name
