@@ -6,6 +6,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 COMPACT_MODEL = "mlgun-compact-1"
+LICENCE = "MIT"  # of all datasets that ship
 
 
 def shipped_models() -> dict[str, Path]:

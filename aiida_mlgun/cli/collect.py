@@ -7,12 +7,11 @@ from typing import Any
 from aiida import orm
 
 from ..contract.errors import RefusedError
-from ..contract.shooting import Chemistry
-from ..contract.strict import load
 from ..data.frames import FramesData
-from ..report.inputs import Cost, Ensemble, Report, join_batches
-from ..science.outcomes.catalogue import outcome_names, productive_names
+from ..report.inputs import Cost, Report
+from ..report.reference import Reference
 from .collect_curation import curation_of
+from .collect_ensemble import batches_of, efforts_of, ensemble_of
 from .collect_scores import trained_of
 from .collect_training import (
     FINETUNE,
@@ -28,16 +27,27 @@ from .collect_training import (
 CURATE, GUN = "CurateWorkChain", "GunWorkChain"
 
 
-def collect(process: orm.ProcessNode) -> Report:
+def collect(
+    process: orm.ProcessNode,
+    reference: Reference | None = None,
+    highlight: str | None = None,
+    mapped: str | None = None,
+) -> Report:
     """The report of a finished (or partly finished) workflow.
 
     A gun's report includes the training of its model and the curation of that training's data, found by provenance.
+
+    :param reference, highlight, mapped: for a gun; see :class:`~aiida_mlgun.report.inputs.Ensemble`.
+    :raises RefusedError: when no report can be made of it.
     """
     kind, commands = process.process_label, []
     ensemble = None
+    if kind != GUN and (reference or highlight or mapped):
+        raise RefusedError(f"<{process.pk}> is a {kind}; --reference, --highlight and --group are for a gun's report.")
     if kind == GUN:
         chains = training_of(process.inputs.model)
-        ensemble, commands = _ensemble(process), [f"verdi data mlgun.shots show {b.pk}" for b in _batches(process)]
+        ensemble = ensemble_of(process, reference, highlight, mapped)
+        commands = [f"verdi data mlgun.shots show {batch.pk}" for batch in batches_of(process)]
     elif kind == CURATE:
         chains = []
     elif kind in TRAINING:
@@ -59,29 +69,6 @@ def collect(process: orm.ProcessNode) -> Report:
         costs=_costs([process, *chains, *curations]),
         provenance=_provenance(process, chains, curations),
         commands=[f"verdi process report {process.pk}", f"verdi process status {process.pk}", *commands],
-    )
-
-
-def _batches(process: orm.ProcessNode) -> list[Any]:
-    shots = process.outputs.shots if "shots" in process.outputs else {}
-    return [shots[name] for name in sorted(shots)]
-
-
-def _ensemble(process: orm.ProcessNode) -> Ensemble:
-    batches = _batches(process)
-    if not batches:
-        raise RefusedError(f"<{process.pk}> has no shots yet; see verdi process report {process.pk}.")
-    parameters = process.inputs.parameters.get_dict()
-    chemistry = load(Chemistry, parameters["chemistry"], "chemistry")
-    names, binding = outcome_names(chemistry), set(productive_names(chemistry))
-    slab, molecule = process.inputs.slab, process.inputs.molecule
-    return Ensemble(
-        title=f"{molecule.label or molecule.get_formula()} on {slab.label or slab.get_formula()}",
-        arrays=join_batches([batch.arrays() for batch in batches]),
-        productive={name: name in binding for name in names} | {"undecided": False},
-        catalogue_order=[*names, "undecided"],
-        groups=tuple(group.name for group in chemistry.groups),
-        max_drift=float(parameters["decision"]["max_drift"]),
     )
 
 
@@ -112,7 +99,7 @@ def _costs(processes: list[orm.ProcessNode]) -> Cost:
         row["wall_hours"] += results["wall_seconds"] / 3600.0
         if job.base.caching.is_created_from_cache:
             row["note"] = "some taken from the cache"
-    return Cost(list(rows.values()))
+    return Cost(list(rows.values()), efforts_of(processes[0]) if processes[0].process_label == GUN else ())
 
 
 def _provenance(

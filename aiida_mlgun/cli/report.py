@@ -15,7 +15,7 @@ from ..report.answer import answer
 from ..report.curated_answer import curation_cautions, curation_sentence
 from ..report.curated_rows import FILTER_COLUMNS, STRATUM_COLUMNS, filter_rows, stratum_rows
 from ..report.inputs import Report
-from ..report.tables import OUTCOME_COLUMNS, outcome_rows, terminal_table
+from ..report.tables import terminal_table
 from ..report.trained_answer import trained_cautions
 from ..report.trained_rows import (
     CALIBRATION_COLUMNS,
@@ -32,6 +32,8 @@ from ..report.trained_rows import (
     stage_error_rows,
 )
 from .collect import collect
+from .collect_ensemble import reference_of
+from .report_outcomes import print_outcomes
 from .root import cli, refusals
 
 UNITS: Final = "Errors: energy E / meV/atom, forces F / meV/Å; 95 %: 95th percentile."
@@ -40,23 +42,29 @@ UNITS: Final = "Errors: energy E / meV/atom, forces F / meV/Å; 95 %: 95th perce
 @cli.command("report")
 @arguments.PROCESS()
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder to write; mlgun_report_PK by default.")
+@click.option("--reference", help="Outcomes to show beside: a YAML file, or the PK or UUID of a gun workflow or shots.")
+@click.option("--highlight", metavar="OUTCOME", help="The outcome that experiment sees, such as on_top.")
+@click.option("--group", "mapped", help="Reactive group that the sampling maps follow; the first by default.")
 @decorators.with_dbenv()
 @refusals
-def report(process: orm.ProcessNode, output: Path | None) -> None:
-    """Report on the workflow PROCESS (curate, train, finetune, compare, …, gun), with all that led to it."""
-    found = collect(process)
+def report(
+    process: orm.ProcessNode, output: Path | None, reference: str | None, highlight: str | None, mapped: str | None
+) -> None:
+    """Report on the workflow PROCESS (curate, train, finetune, compare, …, gun), with all that led to it.
+
+    A reference file holds a name, a source, and either counts or shares of outcomes:
+
+    \b
+    name: 10 AIMD trajectories
+    source: Weiske et al., Digital Discovery 2026, 5, 1501, Fig. 5
+    counts: {on_top CC0: 1, double: 6, intact: 3}
+    """
+    found = collect(process, reference_of(reference) if reference else None, highlight, mapped)
     print_outcomes(found)
     print_training(found)
     print_curations(found)
     html = page.write(found, output or Path(f"mlgun_report_{process.pk}"))
     echo.echo_success(f"report: {html}")
-
-
-def print_outcomes(found: Report) -> None:
-    """The table of outcomes that occurred, if there are any shots."""
-    if found.ensemble is not None:
-        rows = [row for row in outcome_rows(found.ensemble) if row["n"]]
-        echo.echo(terminal_table(rows, OUTCOME_COLUMNS))
 
 
 def print_training(found: Report) -> None:

@@ -76,8 +76,8 @@ def cautions(ensemble: Ensemble) -> list[str]:
         spread = interval(total["state_low"], total["state_high"])
         few = "; so few states make this interval a rough one" if states < _FEW_STATES else ""
         found.append(
-            f"The shots come from {states} start states of the slab. Drawing whole start states anew instead of single"
-            f" shots gives {spread} for binding{few}."
+            f"The shots come from {states} start states of the slab. With what shots of one start state have in common"
+            f" taken into account, the interval for binding is {spread}{few}."
         )
     elif states == 1:
         found.append("All shots come from one start state of the slab; how much start states differ is not known.")

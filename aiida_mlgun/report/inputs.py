@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ..contract.errors import RefusedError
 from ..science.outcomes import UNDECIDED
+from ..science.shot_arrays import final_frame
+from .cost import Effort
 from .curated import Curation
+from .reference import Reference
 from .trained import Trained
 
 Floats = NDArray[np.float64]
@@ -21,10 +24,6 @@ Arrays = Mapping[str, NDArray[Any]]
 #: The columns without which there is nothing to tell about shots; each further one adds its figure.
 _NEEDED: Final = ("shot", "outcome")
 _PLACEHOLDER: Final = " {group}"
-#: Arrays of ``shots.npz`` that all batches of one ensemble share.
-_SHARED: Final = ("numbers", "cell", "pbc", "n_slab", "layer", "dimers", "surface_z")
-#: offsets → the ragged arrays that they cut.
-_RAGGED: Final = {"path_offsets": ("path",), "event_offsets": ("event_time", "event_text")}
 
 
 @dataclass(frozen=True)
@@ -65,18 +64,33 @@ class Forgetting:
 
 
 @dataclass(frozen=True)
+class Movie:
+    """The kept path of one shot.
+
+    :param time_fs: (k,), fs; positions: (k, n_atoms, 3), Å, not folded into the cell.
+    """
+
+    time_fs: Floats
+    positions: Floats
+
+
+@dataclass(frozen=True)
 class Ensemble:
     """The shots of one campaign.
 
     :param title: what was shot at what, such as ``C2H2 on Si(001) 2×2``.
-    :param arrays: those of ``shots.npz``, of all batches (see :func:`join_batches`).
+    :param arrays: those of ``shots.npz``, of all batches (see :func:`~.batches.join_batches`).
     :param productive: outcome or mode name (``on_top CC0``, ``on_top {group}`` or ``on_top``) → whether it is binding.
     :param catalogue_order: outcome names in the order of tables and figures.
     :param groups: names of the reactive groups, in the order of the path's group index.
-    :param reference: outcome → share (0 to 1) of a distribution to show beside, called ``reference_name``.
-    :param highlight: the outcome that experiment sees.
+    :param reference: a distribution to show beside.
+    :param highlight: the outcome that experiment sees, or a mode (``on_top``) for those of all its groups.
+    :param precursors: modes in which the molecule waits for its next bond.
+    :param mapped: name of the group whose centre the sampling maps follow; None: the first one.
+    :param movies: shot number → its kept path, of those shots that are shown in motion.
     :param max_drift: limit of |total-energy drift|, meV/atom/ps.
-    :raises RefusedError: when there are no shots, a column is missing, or an outcome is in no catalogue.
+    :raises RefusedError: when there are no shots, a column is missing, an outcome is in no catalogue, or ``highlight``
+        or ``mapped`` name nothing that is there.
     """
 
     title: str
@@ -84,9 +98,11 @@ class Ensemble:
     productive: dict[str, bool]
     catalogue_order: list[str]
     groups: tuple[str, ...] = ()
-    reference: dict[str, float] | None = None
-    reference_name: str = "reference"
+    reference: Reference | None = None
     highlight: str | None = None
+    precursors: tuple[str, ...] = ("precursor",)
+    mapped: str | None = None
+    movies: Mapping[int, Movie] = field(default_factory=dict)
     max_drift: float = 0.5
 
     def __post_init__(self) -> None:
@@ -97,8 +113,11 @@ class Ensemble:
             raise RefusedError("there are no shots to report on.")
         for outcome in self.order:
             self.is_productive(outcome)
-        if self.highlight is not None and self.highlight not in self.order:
-            raise RefusedError(f"the outcome to highlight, {self.highlight!r}, is in no catalogue.")
+        if self.highlight is not None and not any(map(self.is_highlighted, self.order)):
+            known = ", ".join(self.order)
+            raise RefusedError(f"the outcome to highlight, {self.highlight!r}, is in no catalogue. Known: {known}.")
+        if self.mapped is not None and self.mapped not in self.groups:
+            raise RefusedError(f"there is no group {self.mapped!r} to map. Known: {', '.join(self.groups) or 'none'}.")
 
     def __len__(self) -> int:
         return len(self.arrays["outcome"])
@@ -120,7 +139,7 @@ class Ensemble:
     def order(self) -> list[str]:
         """All outcomes, seen or not: binding ones first, each kind in the catalogue's order."""
         seen = self.seen
-        every = dict.fromkeys([*self.catalogue_order, *seen, *(self.reference or {})])
+        every = dict.fromkeys([*self.catalogue_order, *seen, *(self.reference.shares if self.reference else ())])
         names = [name for name in every if _PLACEHOLDER not in name and (name in seen or name != UNDECIDED)]
         return sorted(names, key=lambda name: (name == UNDECIDED, not self.is_productive(name)))
 
@@ -147,6 +166,17 @@ class Ensemble:
             return False
         raise RefusedError(f"the outcome {outcome!r} is in no catalogue: say whether it is binding.")
 
+    def is_highlighted(self, outcome: str) -> bool:
+        """Whether ``outcome`` is what experiment sees."""
+        return self.highlight is not None and self.highlight in (outcome, outcome.split(" ")[0])
+
+    def final(self, row: int) -> Floats | None:
+        """(n_atoms, 3), Å, the last positions of the shot in ``row``; None if they are not kept."""
+        if not self.has("final_offsets", "positions", "velocities"):
+            return None
+        kept = final_frame(self.arrays, row)
+        return None if kept is None else kept[0]
+
     def group_name(self, index: int) -> str:
         """The name of the path's group ``index``: from ``groups``, or from the column ``group`` if it has just one."""
         if index < len(self.groups):
@@ -170,9 +200,11 @@ class Cost:
     """What it took.
 
     :param rows: dicts with ``what``, ``jobs``, ``wall_hours``, ``device``, ``note``.
+    :param efforts: of the dynamics, one per kind of device.
     """
 
     rows: list[dict[str, Any]]
+    efforts: tuple[Effort, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,31 +225,3 @@ class Report:
     costs: Cost | None = None
     provenance: list[tuple[str, str]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
-
-
-def join_batches(batches: Sequence[Arrays]) -> dict[str, NDArray[Any]]:
-    """The arrays of several ``shots.npz`` as those of one, in the order given.
-
-    :raises RefusedError: when there is no batch, or they are not of the same atoms or lack each other's arrays.
-    """
-    if not batches:
-        raise RefusedError("there are no shots to report on.")
-    first = batches[0]
-    for batch in batches[1:]:
-        if set(batch) != set(first):
-            raise RefusedError(f"the batches differ in their arrays: {sorted(set(batch) ^ set(first))}.")
-        if any(not np.array_equal(batch[name], first[name]) for name in ("numbers", "n_slab") if name in first):
-            raise RefusedError("the batches are not of the same slab and molecule.")
-    pieces = {name for names in _RAGGED.values() for name in names}
-    joined: dict[str, NDArray[Any]] = {}
-    for name in first:
-        if name in _SHARED:
-            joined[name] = first[name]
-        elif name in _RAGGED:
-            sizes = np.concatenate([np.diff(batch[name]) for batch in batches])
-            joined[name] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        elif name in pieces or first[name].ndim:
-            joined[name] = np.concatenate([batch[name] for batch in batches])
-        else:
-            joined[name] = first[name]
-    return joined

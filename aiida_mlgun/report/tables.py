@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..contract.errors import RefusedError
-from ..science.statistics import Share, cluster_bootstrap, outcome_table, sticking
+from ..science.statistics import Clustered, ClusteredShare, Share, clustered_shares, outcome_table, sticking
 from .inputs import Ensemble, Stage
 from .words import group_label, interval, label
 
@@ -31,9 +31,9 @@ def outcome_rows(ensemble: Ensemble) -> list[Row]:
 
     :returns: dicts with ``outcome``; ``label`` (for reading); ``productive``; ``binding`` (yes or no); ``n``;
         ``share``, ``low``, ``high`` (0 to 1, simultaneous 95 % intervals); ``ci`` (the interval as text);
-        ``state_low``, ``state_high`` (95 %, start states of the slab drawn anew; None with one state, no shot or all
-        shots); ``bond_fs`` (median time of the first bond, None if there is none); ``example`` (number of the first
-        shot, None if there is none).
+        ``state_low``, ``state_high`` (95 %, over start states; None with one state, no shot or all shots);
+        ``bond_fs`` (median time of the first bond, None if there is none); ``example`` (number of the first shot, None
+        if there is none).
     """
     outcomes = np.array(ensemble.outcomes)
     by_state = _by_state(ensemble)
@@ -67,8 +67,8 @@ def binding(ensemble: Ensemble) -> Row:
     """The share of shots that bind.
 
     :returns: dict with ``n``, ``n_bound``, ``share``, ``low``, ``high`` (Wilson 95 %), ``state_low``, ``state_high``
-        (start states of the slab drawn anew; None if there is one, or if they all agree because all shots or none are
-        bound), ``n_states`` (slab start states, None if unknown).
+        (95 %, over start states; None if there is one, or if they all agree because all shots or none are bound),
+        ``n_states`` (slab start states, None if unknown).
     """
     bound = ensemble.bound
     p, low, high = sticking(int(bound.sum()), len(bound))
@@ -78,10 +78,15 @@ def binding(ensemble: Ensemble) -> Row:
         states = np.asarray(ensemble.arrays["slab_state"])
         row["n_states"] = len(np.unique(states))
         if row["n_states"] > 1 and 0 < row["n_bound"] < row["n"]:
-            words = ["bound" if b else "not" for b in bound]
-            share = cluster_bootstrap(words, states, BOOTSTRAP_SEED, ["bound", "not"])[0]
+            share = over_states(ensemble, ["bound" if b else "not" for b in bound], ["bound", "not"]).shares[0]
             row |= {"state_low": share.low, "state_high": share.high}
     return row
+
+
+def over_states(ensemble: Ensemble, words: Sequence[str], names: Sequence[str]) -> Clustered:
+    """Shares of ``words``, one per shot, with intervals over start states of the slab and, if known, the molecule."""
+    kinds = [name for name in ("slab_state", "molecule_state") if ensemble.has(name)]
+    return clustered_shares(words, *(np.asarray(ensemble.arrays[name]) for name in kinds), modes=names)
 
 
 def error_rows(stages: Sequence[Stage]) -> list[Row]:
@@ -146,10 +151,9 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
 
 
-def _by_state(ensemble: Ensemble) -> dict[str, Share]:
+def _by_state(ensemble: Ensemble) -> dict[str, ClusteredShare]:
     if not ensemble.has("slab_state"):
         return {}
-    states = np.asarray(ensemble.arrays["slab_state"])
-    if len(np.unique(states)) < 2:
+    if len(np.unique(np.asarray(ensemble.arrays["slab_state"]))) < 2:
         return {}
-    return {share.mode: share for share in cluster_bootstrap(ensemble.outcomes, states, BOOTSTRAP_SEED, ensemble.order)}
+    return {share.mode: share for share in over_states(ensemble, ensemble.outcomes, ensemble.order).shares}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from ase.data import chemical_symbols
 from ase.formula import Formula
 
-from .inputs import Ensemble
+if TYPE_CHECKING:
+    from .inputs import Ensemble
 
 _WORDS: Final = {"on_top": "on-top", "h_abstraction": "H abstraction", "backbone_broken": "backbone broken"}
 _FILTERS: Final = {
@@ -26,6 +27,7 @@ _FILTERS: Final = {
     "near_duplicates": "nearly a duplicate",
 }
 _STRATEGIES: Final = {"zero_shot": "zero-shot", "scratch": "from scratch", "finetuned": "fine-tuned"}
+_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -84,6 +86,14 @@ def count(n: int, noun: str) -> str:
 def big(n: int) -> str:
     """``327 000``: thousands apart by a narrow space that does not break."""
     return f"{n:,}".replace(",", "\u202f")
+
+
+def scientific(value: float) -> str:
+    """Two significant digits: ``4.3``, ``25``; below 0.1 and from 1000 on with a power of ten: ``2.2 × 10⁻⁴``."""
+    if value == 0 or 0.1 <= abs(value) < 1000:
+        return f"{value:.0f}" if abs(value) >= 9.95 else f"{value:#.2g}"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} × 10{str(int(power)).translate(_SUPERSCRIPTS)}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -11,9 +11,13 @@ import ase.io
 import numpy as np
 import pytest
 
+from aiida_mlgun.report.cost import Effort
 from aiida_mlgun.report.curated import Coverage, Curation, Leaks, Step, Stratum
 from aiida_mlgun.report.figures import plate
 from aiida_mlgun.report.inputs import Cost, Ensemble, Forgetting, Report, Stage
+from aiida_mlgun.report.reference import Reference
+from aiida_mlgun.science.shot_arrays import Path as ShotPath
+from aiida_mlgun.science.shot_arrays import encode_path
 from aiida_mlgun.science.slabs import analyse
 
 from .accounts import account, map_of
@@ -91,8 +95,9 @@ def make_arrays() -> Callable[..., dict[str, Any]]:
                 back = np.clip((t - turn) / max(end[i] - turn, 1), 0, 1)
                 xyz[:, 2] = start[2] + (facts.surface_z + 2.4 - start[2]) * s[:, 0] + back * 10
             xyz[:, 2] -= facts.surface_z
-            paths.append(np.column_stack([t, np.zeros(k), xyz]))
-            offsets.append(offsets[-1] + k)
+            paths.append(encode_path(ShotPath(t, xyz[:, None])))
+            offsets.append(offsets[-1] + len(paths[-1]))
+        events = [_events(name, contact[i], bond[i], end[i]) for i, name in enumerate(outcomes)]
         drift = rng.normal(0, 0.12, n)
         return {
             "shot": np.arange(n),
@@ -106,7 +111,10 @@ def make_arrays() -> Callable[..., dict[str, Any]]:
             "n_steps": (end / 0.5).astype(np.int64),
             "drift": drift,
             "energy_max_dev": np.abs(rng.normal(0.3, 0.1, n)),
+            "min_height": rng.normal(1.5, 0.2, n),
+            "final_offsets": np.arange(n + 1),
             "positions": np.array(positions),
+            "velocities": np.zeros((n, len(slab) + len(NUMBERS), 3)),
             "numbers": np.concatenate([slab.numbers, NUMBERS]),
             "cell": slab.cell.array,
             "pbc": slab.pbc,
@@ -116,12 +124,22 @@ def make_arrays() -> Callable[..., dict[str, Any]]:
             "surface_z": np.array(facts.surface_z),
             "path_offsets": np.array(offsets),
             "path": np.concatenate(paths),
-            "event_offsets": np.arange(n + 1),
-            "event_time": contact,
-            "event_text": np.array(["contact"] * n),
+            "event_offsets": np.cumsum([0, *map(len, events)]),
+            "event_time": np.array([time for line in events for time, _ in line]),
+            "event_text": np.array([text for line in events for _, text in line]),
         }
 
     return make
+
+
+def _events(name: str, contact: float, bond: float, end: float) -> list[tuple[float, str]]:
+    """Contact; a precursor with the first bond; the outcome at two fifths of the rest."""
+    found = [(contact, "contact")] if np.isfinite(contact) else []
+    if np.isfinite(bond):
+        found += [(bond, "bond made C0-Si1"), (bond, "mode precursor")]
+        if name != "precursor":
+            found.append((bond + 0.4 * (end - bond), f"mode {name}"))
+    return found
 
 
 def _place(name: str, dimer: Any, along: Any, facts: Any, rng: Any) -> tuple[Any, Any]:
@@ -207,13 +225,16 @@ def report(make_ensemble: Callable[..., Ensemble], stages: list[Stage], curation
             ["broad", "target"], ["broad", "target"], [[0.08, 0.4], [0.21, 0.03]], [[0.004, None], [0.01, 0.002]]
         ),
         ensemble=make_ensemble(
-            48, highlight="on_top CC0", reference={"on_top CC0": 0.6, "intact": 0.4}, reference_name="10 DFT shots"
+            48,
+            highlight="on_top CC0",
+            reference=Reference("10 DFT shots", {"on_top CC0": 0.6, "intact": 0.4}, 10, "made up"),
         ),
         costs=Cost(
             [
                 {"what": "training", "jobs": 2, "wall_hours": 0.31, "device": "1 CPU core", "note": "2 stages"},
                 {"what": "shots", "jobs": 3, "wall_hours": 0.6, "device": "1 CPU core", "note": "48 shots"},
-            ]
+            ],
+            (Effort("cpu", 3, 48, 230_000, 2100.0, units=1),),
         ),
         provenance=[("campaign", "GunWorkChain 8d1f (PK 412)"), ("model", "ModelData sha256 5b0c…"), ("seed", "24")],
         commands=["aiida-mlgun curate frames.npz --seed 24", "aiida-mlgun gun --shots 48 --seed 24"],

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from aiida_mlgun.contract.errors import RefusedError
-from aiida_mlgun.report.inputs import Ensemble, join_batches
+from aiida_mlgun.report.batches import join_batches
+from aiida_mlgun.report.inputs import Ensemble
+from aiida_mlgun.report.reference import Reference
 
 MakeArrays = Callable[..., dict[str, Any]]
 MakeEnsemble = Callable[..., Ensemble]
@@ -45,7 +47,7 @@ def test_the_outcome_itself_goes_before_its_mode() -> None:
         ([], {}, "no shots"),
         (["strange"], {}, "'strange' is in no catalogue"),
         (["a"], {"highlight": "b"}, "'b', is in no catalogue"),
-        (["a"], {"reference": {"odd": 1.0}}, "'odd' is in no catalogue"),
+        (["a"], {"reference": Reference("r", {"odd": 1.0})}, "'odd' is in no catalogue"),
     ],
 )
 def test_refused(outcomes: list[str], kwargs: dict[str, Any], words: str) -> None:
@@ -80,7 +82,10 @@ def test_joined_batches_are_the_shots_one_after_the_other(make_arrays: MakeArray
         first, stop = whole["path_offsets"][3 + i : 5 + i]
         a, b = parts[1]["path_offsets"][i : i + 2]
         np.testing.assert_array_equal(whole["path"][first:stop], parts[1]["path"][a:b])
-    assert whole["event_offsets"].tolist() == [0, 1, 2, 3, 4, 5]
+    events = [np.diff(part["event_offsets"]).tolist() for part in parts]
+    assert np.diff(whole["event_offsets"]).tolist() == events[0] + events[1]
+    last = whole["event_text"][whole["event_offsets"][4] :].tolist()
+    assert last == parts[1]["event_text"][parts[1]["event_offsets"][1] :].tolist()
 
 
 def test_one_batch_stays_as_it_is(make_arrays: MakeArrays) -> None:

@@ -18,9 +18,9 @@ from aiida_mlgun.report.inputs import Ensemble, Forgetting, Report, Stage
 from aiida_mlgun.report.page import draw, write
 
 MakeEnsemble = Callable[..., Ensemble]
-ALL = {"outcomes", "structures", "sampling", "convergence", "timeline", "energy", "training", "curation"}
-ALL |= {"histograms", "coverage", "forgetting"}
-VOID = {"meta", "img", "br", "link"}
+ALL = {"outcomes", "structures", "sampling", "sampling_outcomes", "sampling_side", "convergence", "small_sets"}
+ALL |= {"timeline", "precursor", "energy", "training", "curation", "histograms", "coverage", "forgetting"}
+VOID = {"meta", "img", "br", "link", "input"}
 
 
 class _Tags(HTMLParser):
@@ -30,10 +30,12 @@ class _Tags(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.links: list[str] = []
+        self.scripts: list[dict[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-        assert tag != "script"
+        if tag == "script":
+            self.scripts.append(dict(attrs))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -47,7 +49,16 @@ def _read(page: Path) -> str:
     tags.feed(content)
     assert not tags.open
     assert all(link.startswith("data:image/png;base64,") for link in tags.links)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in content
+    assert len(tags.scripts) == (4 if 'id="viewer"' in content else 0)
+    assert all("src" not in script for script in tags.scripts)
     return content
+
+
+def _own(content: str) -> str:
+    """The page without figures and without what is in scripts."""
+    bare = re.sub(r"base64,[^\"]*", "", content)
+    return re.sub(r"(<script[^>]*>).*?</script>", r"\1</script>", bare, flags=re.DOTALL)
 
 
 def test_everything_is_on_the_page(report: Report, tmp_path: Path) -> None:
@@ -58,7 +69,11 @@ def test_everything_is_on_the_page(report: Report, tmp_path: Path) -> None:
     assert {name for name in ALL if f'<figure id="{name}">' in content} == ALL
     for words in ("C₂H₂ binds in", "on-top CC0", "GFN1-xTB", "What is remembered", "WorkChain 8d1f", "--shots 48"):
         assert words in content
-    assert "http" not in re.sub(r"base64,[^\"]*", "", content)
+    assert "http" not in _own(content).replace('http-equiv="', "")
+    exported = sorted(path.name for path in (tmp_path / "new" / "structures").iterdir())
+    assert len(exported) == len(set(report.ensemble.outcomes)) and "on_top_CC0_shot0.xyz" in exported
+    for words in ("Against 10 DFT shots", "Weiske et al., Digital Discovery 2026", "3Dmol.js (N. Rego"):
+        assert words in content
 
 
 def test_text_is_escaped(tmp_path: Path) -> None:
@@ -100,8 +115,17 @@ EDGES: dict[str, dict[str, Any]] = {
     "many, none touched": {"n": 70, "arrays": {"contact_fs": np.full(70, np.nan), "bond_fs": np.full(70, np.nan)}},
     "no layers": {"n": 6, "arrays": {"layer": None, "dimers": None, "surface_z": None, "pbc": None}},
     "no dimers": {"n": 6, "arrays": {"dimers": np.empty((0, 2), dtype=int)}},
-    "no path": {"n": 6, "arrays": {"path": np.empty((0, 5)), "path_offsets": np.zeros(7, dtype=int)}},
+    "no path": {"n": 6, "arrays": {"path": None, "path_offsets": None}},
+    "no events": {"n": 6, "arrays": {"event_offsets": None, "event_time": None, "event_text": None}},
     "no geometry": {"n": 6, "arrays": dict.fromkeys(("positions", "numbers", "n_slab", "cell", "path"))},
+    "no final geometry kept": {
+        "n": 6,
+        "arrays": {
+            "final_offsets": np.zeros(7, dtype=int),
+            "positions": np.empty((0, 32, 3)),
+            "velocities": np.empty((0, 32, 3)),
+        },
+    },
 }
 
 
@@ -109,7 +133,7 @@ EDGES: dict[str, dict[str, Any]] = {
 def test_edges(edge: str, make_ensemble: MakeEnsemble, tmp_path: Path) -> None:
     content = _read(write(Report("t", "", ensemble=make_ensemble(**EDGES[edge])), tmp_path))
     assert '<figure id="outcomes">' in content
-    assert "nan" not in re.sub(r"base64,[^\"]*", "", content).lower().split("<body>")[1]
+    assert "nan" not in _own(content).lower().split("<body>")[1]
 
 
 def test_atoms_that_flew_apart(make_ensemble: MakeEnsemble, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from aiida_mlgun.report.tables import (
     terminal_table,
     text,
 )
+from aiida_mlgun.science.statistics import clustered_shares
 
 MakeEnsemble = Callable[..., Ensemble]
 
@@ -43,10 +44,20 @@ def test_binding_is_wilson(make_ensemble: MakeEnsemble) -> None:
     assert row["state_low"] is None
 
 
-def test_start_states_that_all_agree_have_no_scatter(make_ensemble: MakeEnsemble) -> None:
-    ends = ["on_top CC0", "intact"] * 6
-    row = binding(make_ensemble(outcomes=ends, arrays={"slab_state": np.repeat(np.arange(6), 2)}))
-    assert (row["share"], row["state_low"], row["state_high"], row["n_states"]) == (0.5, 0.5, 0.5, 6)
+def test_start_states_that_agree_make_an_interval_of_independent_shots(make_ensemble: MakeEnsemble) -> None:
+    states = np.repeat(np.arange(6), 2)
+    one = make_ensemble(outcomes=["on_top CC0", "intact"] * 6, arrays={"slab_state": states, "molecule_state": None})
+    row = binding(one)
+    found = clustered_shares(["b", "n"] * 6, states, modes=["b", "n"]).shares[0]
+    assert found.design_effect == 1.0
+    assert (row["share"], row["state_low"], row["state_high"], row["n_states"]) == (0.5, found.low, found.high, 6)
+
+
+def test_start_states_that_decide_make_wide_intervals(make_ensemble: MakeEnsemble) -> None:
+    ends = ["on_top CC0"] * 20 + ["intact"] * 20
+    states = {"slab_state": np.repeat(np.arange(8), 5), "molecule_state": np.tile(np.arange(5), 8)}
+    row = binding(make_ensemble(outcomes=ends, arrays=states))
+    assert row["state_low"] < row["low"] and row["state_high"] > row["high"]
 
 
 def test_nothing_binds(make_ensemble: MakeEnsemble) -> None:

@@ -55,35 +55,48 @@ def scene(ensemble: Ensemble, positions: Floats, *, reach: float) -> Scene:
     :param reach: Å, lateral distance from the molecule's centre up to which slab atoms are drawn.
     """
     numbers = np.asarray(ensemble.arrays["numbers"], dtype=np.int64)
+    index, shift = copies(ensemble, positions, reach=reach)
+    return Scene(numbers[index], positions[index] + shift, index >= ensemble.n_slab)
+
+
+def copies(ensemble: Ensemble, positions: Floats, *, reach: float) -> tuple[Ints, Floats]:
+    """The atoms of :func:`scene`: (m,) which of ``positions``, slab first, and (m, 3), Å, how far each is moved."""
     lateral = np.asarray(ensemble.arrays["cell"], dtype=np.float64)[:2]
     pbc = np.asarray(ensemble.arrays["pbc"] if ensemble.has("pbc") else [True, True, False], dtype=bool)[:2]
     n = ensemble.n_slab
     slab, molecule = positions[:n], positions[n:]
-    good = np.isfinite(molecule).all(axis=1)
-    centre = molecule[good].mean(axis=0) if good.any() else slab.mean(axis=0)
+    good = np.flatnonzero(np.isfinite(molecule).all(axis=1))
+    centre = molecule[good].mean(axis=0) if len(good) else slab.mean(axis=0)
     fractions = centre[:2] @ np.linalg.inv(lateral[:, :2])
     home = np.where(pbc, np.floor(fractions), 0.0) @ lateral
-    molecule, centre = molecule - home, centre - home
-    numbers_drawn, drawn = [], []
+    centre = centre - home
+    index, shifts = [], []
     most = np.where(pbc, np.ceil(reach / np.linalg.norm(lateral, axis=1)).astype(int) + 2, 0)
     for i in range(-most[0], most[0] + 1):
         for j in range(-most[1], most[1] + 1):
-            copy = slab + i * lateral[0] + j * lateral[1]
-            near = (np.abs(copy - centre)[:, :2] <= reach).all(axis=1)
-            numbers_drawn.append(numbers[:n][near])
-            drawn.append(copy[near])
-    numbers_drawn.append(numbers[n:][good])
-    drawn.append(molecule[good])
-    places = np.concatenate(drawn)
-    mask = np.zeros(len(places), dtype=bool)
-    mask[len(places) - int(good.sum()) :] = True
-    return Scene(np.concatenate(numbers_drawn), places, mask)
+            shift = i * lateral[0] + j * lateral[1]
+            near = np.flatnonzero((np.abs(slab + shift - centre)[:, :2] <= reach).all(axis=1))
+            index.append(near)
+            shifts.append(np.broadcast_to(shift, (len(near), 3)))
+    index.append(good + n)
+    shifts.append(np.broadcast_to(-home, (len(good), 3)))
+    return np.concatenate(index).astype(np.int64), np.concatenate(shifts)
 
 
 def connected(what: Scene, bonds: BondRule | None = None) -> Scene:
     """Without slab atoms that have lost all their neighbours to the picture's edge."""
-    tied = {i for pair in _bonded(what, bonds or BondRule()) for i in pair}
-    return what.within(what.molecule | np.isin(np.arange(len(what.numbers)), sorted(tied)))
+    return what.within(tied(what, bonds))
+
+
+def tied(what: Scene, bonds: BondRule | None = None) -> NDArray[np.bool_]:
+    """(n,), True for the molecule's atoms and for slab atoms with a neighbour."""
+    with_bonds = {i for pair in bonded(what, bonds or BondRule()) for i in pair}
+    return what.molecule | np.isin(np.arange(len(what.numbers)), sorted(with_bonds))
+
+
+def drawn_radii(numbers: Ints) -> Floats:
+    """(n,), Å, at which atoms are drawn."""
+    return np.maximum(_SCALE * covalent_radii[numbers], _SMALLEST)
 
 
 def draw(axis: Axes, what: Scene, view: View, bonds: BondRule | None = None) -> None:
@@ -96,16 +109,16 @@ def draw(axis: Axes, what: Scene, view: View, bonds: BondRule | None = None) -> 
     clear = _FADE + (1 - _FADE) * (toward - toward.min()) / span
     clear = np.where(what.molecule, np.maximum(clear, 0.9), clear)
     flat = what.positions[:, [across, up]]
-    radii = np.maximum(_SCALE * covalent_radii[what.numbers], _SMALLEST)
+    radii = drawn_radii(what.numbers)
     rank = np.argsort(np.argsort(toward, kind="stable"), kind="stable")
     axis.set_aspect("equal")
-    for i, j in _bonded(what, bonds or BondRule()):
+    for i, j in bonded(what, bonds or BondRule()):
         z = 2.0 + min(rank[i], rank[j]) + 0.4
         grey = _blend((0.42, 0.45, 0.48), float(min(clear[i], clear[j])))
         dark = _blend((0.15, 0.17, 0.2), float(min(clear[i], clear[j])))
         for colour, width in ((dark, 4.2), (grey, 2.8)):
             axis.plot(*flat[[i, j]].T, color=colour, lw=width, zorder=z, solid_capstyle="butt")
-    for i, j in _loose(what, bonds or BondRule()):
+    for i, j in loose(what, bonds or BondRule()):
         z = 2.0 + min(rank[i], rank[j]) + 0.4
         axis.plot(*flat[[i, j]].T, color=(0.15, 0.17, 0.2), lw=1.3, ls=(0, (2, 1.5)), zorder=z)
     for i in range(len(flat)):
@@ -123,13 +136,14 @@ def element_colour(number: int) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _bonded(what: Scene, rule: BondRule) -> Sequence[tuple[int, int]]:
+def bonded(what: Scene, rule: BondRule) -> Sequence[tuple[int, int]]:
+    """Pairs of atoms near enough to make a bond; two hydrogens never do."""
     near = _lengths(what) < rule.make
     near &= ~((what.numbers[:, None] == 1) & (what.numbers[None] == 1))
     return _pairs(near)
 
 
-def _loose(what: Scene, rule: BondRule) -> Sequence[tuple[int, int]]:
+def loose(what: Scene, rule: BondRule) -> Sequence[tuple[int, int]]:
     """Pairs of heavy atoms of molecule and slab, too far apart to make a bond, near enough to keep one."""
     lengths = _lengths(what)
     across = what.molecule[:, None] != what.molecule[None]

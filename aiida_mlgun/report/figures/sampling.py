@@ -1,26 +1,23 @@
-"""Where over the cell the molecule has been, and where it ended ([W] Fig. 6, S3; row O7)."""
+"""Where over the cell the molecule has been, and where it ended ([W] Fig. 6, S3, S4; row O7)."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Polygon
+from matplotlib.colors import ListedColormap, LogNorm, to_rgba
+from matplotlib.patches import Patch
 
-from ...science.sampling import lowest_z_map
+from ...science.sampling import NOBODY, pooled
 from ..inputs import Ensemble, Floats
-from ..words import count, label
-from .atoms import element_colour
-from .plate import GREY, INK, Plate, colours, sheet, style
+from ..sampled import Sampled, sample
+from ..words import big, count, label
+from .cell import corners, draw_side, draw_slab, frame, median_slab, picture
+from .plate import GREY, WIDTH, Plate, colours, sheet, style
 
-#: Å: [W]'s bins are 0.0015 Å², 0.039 Å wide; with fewer points wider ones, so that a bin holds a few.
-_FINEST: Final = 0.039
-_COARSEST: Final = 0.30
-_POINTS_PER_BIN: Final = 3.0
+#: Bins a side that a picture of half a page can show one by one.
+_SHOWN: Final = 500
 #: Å above the lowest point at which the colours end: higher up nothing tells the sites apart.
 _SPAN: Final = 6.0
 #: Dark where the molecule came low; told apart by all kinds of colour vision.
@@ -28,91 +25,147 @@ _MAP: Final = "YlGnBu_r"
 #: From so many shots on, end points are drawn small.
 _MANY: Final = 300
 _UNVISITED: Final = "#E4E4E4"
-_CAPTION: Final = (
-    "Left: lowest height above the surface plane at which the centre of {group} passed, per bin of {edge:.2f} ×"
-    " {edge:.2f} Å ({shots}, {points} points); grey bins were never visited, {visited} of all bins were. Right: where"
-    " that centre was at the end of each shot, by outcome. Circles: the slab's {layers}, median over"
-    " the final geometries; thick lines: dimers. The dashed line is the cell; the surface plane is the mean height of"
-    " the top layer in the start states."
+_SLAB: Final = (
+    " Circles: the slab's {layers}, median over the final geometries; thick lines: dimers. The dashed line is the cell;"
+    " the surface plane is the mean height of the top layer in the start states."
+)
+_TOP: Final = (
+    "Lowest height above the surface plane at which the centre of {group} passed, per bin of {edge:.3f} × {edge:.3f} Å"
+    " ({bins}), after {shots}. Grey bins were never visited; the share of bins that were stands above each map, which"
+    " has {points} points in all.{pooled}"
+)
+_POOLED: Final = " Drawn is the lowest of {k} × {k} bins."
+_KINDS: Final = (
+    "Left: the same bins, coloured by the outcome of the shot that came lowest in them. Right: where the centre of"
+    " {group} was at the end of each shot, by outcome; crosses did not bind."
+)
+_SIDE: Final = (
+    "Points of the centre of {group} seen from the side, along b (left) and along a (right), in all {shots}: the"
+    " darker, the more. Heights above the surface plane; oblique cells are shown in fractions of the lattice vector"
+    " times its length. Circles: the slab's {layers}."
 )
 
 
-def plate(ensemble: Ensemble, group: int = 0) -> Plate | None:
-    """The map of the centre of group ``group`` and the end points."""
-    if not ensemble.has("path", "path_offsets", "cell"):
-        return None
-    path = np.asarray(ensemble.arrays["path"], dtype=np.float64)
-    offsets = np.asarray(ensemble.arrays["path_offsets"], dtype=np.int64)
-    mine = (path[:, 1] == group) & np.isfinite(path).all(axis=1)
-    points = path[mine, 2:5]
-    if not len(points):
-        return None
-    lateral = np.asarray(ensemble.arrays["cell"], dtype=np.float64)[:2, :2]
-    bins, edge = _bins(lateral, len(points))
-    heights = lowest_z_map(points, lateral, bins)
-    name = ensemble.group_name(group)
-    slab = _slab(ensemble)
+def plates(ensemble: Ensemble) -> list[Plate]:
+    """Maps after more and more shots, by outcome with the end points, and from the side; none without paths."""
+    found = sample(ensemble)
+    if found is None:
+        return []
+    layers = "two top layers" if ensemble.has("layer") else "atoms"
+    slab = median_slab(ensemble)
+    return [
+        _from_above(ensemble, found, slab, layers),
+        _by_outcome(ensemble, found, slab, layers),
+        _from_the_side(ensemble, found, slab, layers),
+    ]
+
+
+def _from_above(ensemble: Ensemble, found: Sampled, slab: Floats | None, layers: str) -> Plate:
+    last = found.stages[-1].heights
+    low = float(np.nanmin(last))
+    high = float(np.nanmax(last))
+    top = min(high, low + _SPAN) if high > low else low + 1.0
+    n = len(found.stages)
+    rows, columns = (1, n) if n <= 2 else (-(-n // 2), 2)
+    aspect = _aspect(found.lateral)
     with style():
-        figure, (left, right) = sheet(1, 2, height=4.7)
+        width = WIDTH if columns == 2 else 5.6
+        figure, axes = sheet(rows, columns, height=rows * (0.42 * WIDTH * aspect + 0.75), width=width)
         figure.set_layout_engine("compressed")
-        _map(figure, left, heights, lateral)
-        _ends(right, ensemble, _last(path, mine, offsets), lateral)
-        for axis in (left, right):
-            _draw_slab(axis, ensemble, slab, lateral)
-            _frame(axis, lateral)
-        left.set_title(f"lowest passage of {name}")
-        right.set_title(f"end of each shot ({name})")
-        handles, names = right.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names) if len(names) <= 6 else 4)
-    visited = f"{100 * np.isfinite(heights).mean():.0f} %"
-    caption = _CAPTION.format(
-        group=name,
-        edge=edge,
-        shots=count(len(ensemble), "shot"),
-        points=len(points),
-        visited=visited,
-        layers="two top layers" if ensemble.has("layer") else "atoms",
+        for axis, stage in zip(axes, found.stages, strict=False):
+            heights, _, k = pooled(stage.heights, found.owners, _SHOWN)
+            mesh = _map(axis, heights, found, k, low, top)
+            draw_slab(axis, ensemble, slab, found.lateral)
+            frame(axis, found.lateral)
+            axis.set_title(f"{count(stage.n_shots, 'shot')}: {100 * stage.visited:.3g} % of the cell")
+        for axis in axes[n:]:
+            axis.set_axis_off()
+        bar = figure.colorbar(mesh, ax=axes, extend="max" if high > top else "neither", shrink=0.7, aspect=32, pad=0.02)
+        bar.set_label("lowest height above the surface plane / Å")
+        bar.outline.set_visible(False)
+    caption = _TOP.format(
+        group=found.group,
+        edge=found.edge,
+        bins=f"{found.shape[0]} × {found.shape[1]} bins",
+        shots=_listed(found),
+        points=big(found.n_points),
+        pooled=_POOLED.format(k=k) if k > 1 else "",
     )
+    caption += _SLAB.format(layers=layers)
     return Plate("sampling", "Which parts of the surface were tried", caption, figure)
 
 
-def _bins(lateral: Floats, n_points: int) -> tuple[tuple[int, int], float]:
-    area = abs(float(np.linalg.det(lateral)))
-    edge = float(np.clip(np.sqrt(area * _POINTS_PER_BIN / n_points), _FINEST, _COARSEST))
-    along = np.maximum(1, np.rint(np.linalg.norm(lateral, axis=1) / edge)).astype(int)
-    return (int(along[0]), int(along[1])), float(np.linalg.norm(lateral[0]) / along[0])
-
-
-def _map(figure: Figure, axis: Axes, heights: Floats, lateral: Floats) -> None:
-    a, b = np.meshgrid(*(np.linspace(0, 1, n + 1) for n in heights.shape), indexing="ij")
-    x, y = (a * lateral[0, k] + b * lateral[1, k] for k in (0, 1))
-    low = float(np.nanmin(heights))
-    high = float(np.nanmax(heights))
-    top = min(high, low + _SPAN) if high > low else low + 1.0
-    axis.pcolormesh(x, y, np.zeros(heights.shape), cmap=ListedColormap([_UNVISITED]), rasterized=True)
-    mesh = axis.pcolormesh(x, y, np.ma.masked_invalid(heights), cmap=_MAP, vmin=low, vmax=top, rasterized=True)
-    bar = figure.colorbar(
-        mesh, ax=axis, extend="max" if high > top else "neither", location="left", shrink=0.86, aspect=28, pad=0.02
-    )
-    bar.set_label("lowest height above the surface plane / Å")
-    bar.outline.set_visible(False)
-
-
-def _last(path: Floats, mine: Any, offsets: Any) -> Floats:
-    """(n_shots, 3), the last point of each shot, NaN where it has none."""
-    ends = np.full((len(offsets) - 1, 3), np.nan)
-    for i, (first, stop) in enumerate(pairwise(offsets.tolist())):
-        rows = np.flatnonzero(mine[first:stop])
-        if len(rows):
-            ends[i] = path[first + rows[-1], 2:5]
-    return ends
-
-
-def _ends(axis: Axes, ensemble: Ensemble, ends: Floats, lateral: Floats) -> None:
-    fractions = ends[:, :2] @ np.linalg.inv(lateral)
-    flat = (fractions - np.floor(fractions)) @ lateral
-    outcomes = np.array(ensemble.outcomes)
+def _by_outcome(ensemble: Ensemble, found: Sampled, slab: Floats | None, layers: str) -> Plate:
+    _, owners, k = pooled(found.stages[-1].heights, found.owners, _SHOWN)
     palette = colours(ensemble)
+    names = [name for name in ensemble.order if name in palette]
+    outcomes = np.array([names.index(name) for name in ensemble.outcomes])
+    table = np.array([to_rgba(palette[name]) for name in names] + [to_rgba(_UNVISITED)])
+    pixels = table[np.where(owners == NOBODY, len(names), outcomes[np.maximum(owners, 0)])]
+    with style():
+        figure, (left, right) = sheet(1, 2, height=0.47 * WIDTH * _aspect(found.lateral) + 0.9)
+        figure.set_layout_engine("compressed")
+        picture(left, pixels, found.lateral, _reach(found, owners.shape, k))
+        _ends(right, ensemble, found, palette)
+        for axis in (left, right):
+            draw_slab(axis, ensemble, slab, found.lateral)
+            frame(axis, found.lateral)
+        left.set_title("lowest passage, by outcome")
+        right.set_title(f"end of each shot ({found.group})")
+        handles = [Patch(color=palette[name], label=label(name)) for name in names]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
+    caption = _KINDS.format(group=found.group) + _SLAB.format(layers=layers)
+    return Plate("sampling_outcomes", "Which outcome came from where", caption, figure)
+
+
+def _from_the_side(ensemble: Ensemble, found: Sampled, slab: Floats | None, layers: str) -> Plate:
+    surface = float(ensemble.arrays["surface_z"]) if ensemble.has("surface_z") else None
+    if surface is None:
+        surface = float(slab[:, 2].max()) if slab is not None else 0.0
+    most = max(1, *(int(view.counts().max()) for view in found.sides))
+    with style():
+        figure, axes = sheet(1, 2, height=3.6, width=7.2, sharey=True)
+        figure.set_layout_engine("compressed")
+        for along, (axis, view) in enumerate(zip(axes, found.sides, strict=True)):
+            length = float(np.linalg.norm(found.lateral[along]))
+            counts = np.ma.masked_equal(view.counts(), 0)
+            mesh = axis.imshow(
+                counts.T,
+                extent=(0, length, view.low, view.high),
+                origin="lower",
+                aspect="equal",
+                interpolation="nearest",
+                cmap="magma_r",
+                norm=LogNorm(1, max(most, 2)),
+            )
+            draw_side(axis, ensemble, slab, found.lateral, along, surface)
+            axis.axhline(0.0, color=GREY, lw=0.8, ls="--", zorder=1)
+            axis.set_xlim(-0.5, length + 0.5)
+            axis.set_ylim(min(view.low, -2.2), view.high)
+            axis.set_xlabel(f"along {'ab'[along]} / Å")
+        axes[0].set_ylabel("height above the surface plane / Å")
+        bar = figure.colorbar(mesh, ax=axes, shrink=0.85, aspect=28, pad=0.015)
+        bar.set_label("points per bin")
+        bar.outline.set_visible(False)
+    caption = _SIDE.format(group=found.group, shots=count(len(ensemble), "shot"), layers=layers)
+    return Plate("sampling_side", "How near it came, from the side", caption, figure)
+
+
+def _map(axis: Axes, heights: Floats, found: Sampled, k: int, low: float, top: float) -> Any:
+    reach = _reach(found, heights.shape, k)
+    picture(axis, np.zeros((1, 1)), found.lateral, (1.0, 1.0), cmap=ListedColormap([_UNVISITED]))
+    return picture(axis, np.ma.masked_invalid(heights), found.lateral, reach, cmap=_MAP, vmin=low, vmax=top)
+
+
+def _reach(found: Sampled, shape: tuple[int, ...], k: int) -> tuple[float, float]:
+    return shape[0] * k / found.shape[0], shape[1] * k / found.shape[1]
+
+
+def _ends(axis: Axes, ensemble: Ensemble, found: Sampled, palette: dict[str, str]) -> None:
+    ends = found.ends
+    fractions = ends[:, :2] @ np.linalg.inv(found.lateral)
+    flat = (fractions - np.floor(fractions)) @ found.lateral
+    outcomes = np.array(ensemble.outcomes)
     for name in ensemble.order:
         rows = (outcomes == name) & np.isfinite(flat).all(axis=1)
         if not rows.any():
@@ -122,53 +175,16 @@ def _ends(axis: Axes, ensemble: Ensemble, ends: Floats, lateral: Floats) -> None
         look |= {"s": 34.0, "zorder": 6 if good else 5}
         if len(ensemble) > _MANY:
             look |= {"s": 14.0, "lw": 0.3} if good else {"s": 5.0, "lw": 0.8, "alpha": 0.6}
-        look |= {"color": palette[name], "label": label(name)}
-        axis.scatter(flat[rows, 0], flat[rows, 1], **look)
+        axis.scatter(flat[rows, 0], flat[rows, 1], color=palette[name], **look)
 
 
-def _slab(ensemble: Ensemble) -> Floats | None:
-    if not ensemble.has("positions", "n_slab", "numbers"):
-        return None
-    slab = np.asarray(ensemble.arrays["positions"], dtype=np.float64)[:, : ensemble.n_slab]
-    good = np.isfinite(slab).all(axis=(1, 2))
-    return np.asarray(np.median(slab[good], axis=0)) if good.any() else None
+def _aspect(lateral: Floats) -> float:
+    wide, tall = np.ptp(corners(lateral), axis=0)
+    return float(np.clip(tall / wide, 0.4, 2.0))
 
 
-def _draw_slab(axis: Axes, ensemble: Ensemble, slab: Floats | None, lateral: Floats) -> None:
-    """Open circles, large for the top layer, small for the one below; all copies that touch the cell."""
-    if slab is None:
-        return
-    numbers = np.asarray(ensemble.arrays["numbers"])[: len(slab)]
-    layer = np.asarray(ensemble.arrays["layer"]) if ensemble.has("layer") else np.zeros(len(slab), dtype=int)
-    dimers = np.asarray(ensemble.arrays["dimers"] if ensemble.has("dimers") else [], dtype=np.int64).reshape(-1, 2)
-    inverse = np.linalg.inv(lateral)
-
-    def copies(point: Floats) -> Floats:
-        base = point @ inverse
-        base = base - np.floor(base)
-        near = [base + np.array([i, j]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-        return np.array([f for f in near if (f > -0.06).all() and (f < 1.06).all()]) @ lateral
-
-    for i, j in dimers:
-        bond = slab[j, :2] - slab[i, :2]
-        bond = bond - np.rint(bond @ inverse) @ lateral
-        for at in copies(slab[i, :2] + 0.5 * bond):
-            axis.plot(*np.array([at - 0.5 * bond, at + 0.5 * bond]).T, color="white", lw=4.0, zorder=3)
-            axis.plot(*np.array([at - 0.5 * bond, at + 0.5 * bond]).T, color=INK, lw=2.0, zorder=3.1)
-    for i in np.flatnonzero(layer <= 1):
-        radius, width = (0.42, 1.5) if layer[i] == 0 else (0.22, 0.9)
-        edge = INK if layer[i] == 0 else GREY
-        for at in copies(slab[i, :2]):
-            fill = element_colour(int(numbers[i]))
-            axis.add_patch(Circle((at[0], at[1]), radius, fc=fill, ec=edge, lw=width, zorder=3.2))
-
-
-def _frame(axis: Axes, lateral: Floats) -> None:
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ lateral
-    axis.add_patch(Polygon(corners, fc="none", ec=INK, lw=1.0, ls="--", zorder=4))
-    margin = 0.085 * float(np.ptp(corners, axis=0).max())
-    axis.set_xlim(corners[:, 0].min() - margin, corners[:, 0].max() + margin)
-    axis.set_ylim(corners[:, 1].min() - margin, corners[:, 1].max() + margin)
-    axis.set_aspect("equal")
-    axis.set_xlabel("x / Å")
-    axis.set_ylabel("y / Å")
+def _listed(found: Sampled) -> str:
+    counts = [big(stage.n_shots) for stage in found.stages]
+    if len(counts) == 1:
+        return count(found.stages[0].n_shots, "shot")
+    return f"{', '.join(counts[:-1])} and {counts[-1]} shots, in the order of shot numbers"

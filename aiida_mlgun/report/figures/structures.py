@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..examples import Example, examples
 from ..inputs import Ensemble
 from ..words import label
 from .atoms import Floats, Scene, View, connected, draw, scene
@@ -25,7 +26,7 @@ _ABOVE: Final = 8.0
 _MARGIN: Final = 0.75
 _LOWERED: Final = 3.0
 _CAPTION: Final = (
-    "The final geometry of the first shot of each outcome, from the side (top; along x or y, whichever shows more of"
+    "The final geometry of one shot of each outcome, from the side (top; along x or y, whichever shows more of"
     " the molecule) and from above (below), all at one scale. Slab atoms farther from the eye are paler; the slab is"
     " repeated, of the molecule one copy is drawn. Lines join atoms closer than 1.25 × the sum of their covalent radii;"
     " dashed ones, molecule and slab closer than 1.50 ×, where a bond once made still counts."
@@ -34,7 +35,7 @@ _CAPTION: Final = (
 
 
 @dataclass(frozen=True)
-class _Example:
+class _Picture:
     """What one pair of pictures shows; heights in Å above the surface plane, which is z = 0."""
 
     shot: int
@@ -58,13 +59,13 @@ class _Example:
 
 def plate(ensemble: Ensemble) -> Plate | None:
     """Two pictures per outcome that occurs."""
-    if not ensemble.has("positions", "numbers", "cell", "n_slab"):
+    shown = [_picture(ensemble, one) for one in examples(ensemble)]
+    if not shown:
         return None
-    examples = _examples(ensemble)
-    blocks = -(-len(examples) // _PER_ROW)
-    columns = -(-len(examples) // blocks)
+    blocks = -(-len(shown) // _PER_ROW)
+    columns = -(-len(shown) // blocks)
     size = 2.15 if columns >= 3 else 2.6
-    above = float(np.clip(max(one.top for one in examples) + 1.3, 3.0, _ABOVE))
+    above = float(np.clip(max(one.top for one in shown) + 1.3, 3.0, _ABOVE))
     with style():
         tall, wide = _BELOW + above, 2 * _HALF_WIDTH
         height = blocks * (size * (tall + wide) / wide + 0.6)
@@ -77,28 +78,18 @@ def plate(ensemble: Ensemble) -> Plate | None:
         )
         for axis in axes:
             axis.set_axis_off()
-        for k, one in enumerate(examples):
+        for k, one in enumerate(shown):
             at = (k // columns) * 2 * columns + k % columns
             colour = PRODUCTIVE if ensemble.is_productive(one.outcome) else UNPRODUCTIVE
             axes[at].set_title(f"{label(one.outcome)}\n", color=colour, loc="center", pad=4)
             _note(axes[at], f"shot {one.shot}, {one.view}", (0.5, 1.0), (0, 5))
             _pair(axes[at], axes[at + columns], one, above)
-        _scale_bar(axes[columns], examples[0])
+        _scale_bar(axes[columns], shown[0])
     return Plate("structures", "What the outcomes look like", _CAPTION, figure)
 
 
-def _examples(ensemble: Ensemble) -> list[_Example]:
-    outcomes = np.array(ensemble.outcomes)
-    positions = np.asarray(ensemble.arrays["positions"], dtype=np.float64)
-    found = []
-    for name in ensemble.order:
-        rows = np.flatnonzero(outcomes == name)
-        if len(rows):
-            found.append(_example(ensemble, name, int(rows[0]), positions[rows[0]]))
-    return found
-
-
-def _example(ensemble: Ensemble, name: str, row: int, positions: Floats) -> _Example:
+def _picture(ensemble: Ensemble, example: Example) -> _Picture:
+    positions = example.positions
     slab_top = float(np.nanmax(positions[: ensemble.n_slab, 2]))
     surface = float(ensemble.arrays["surface_z"]) if ensemble.has("surface_z") else slab_top
     whole = scene(ensemble, positions - [0.0, 0.0, surface], reach=_HALF_WIDTH)
@@ -108,10 +99,10 @@ def _example(ensemble: Ensemble, name: str, row: int, positions: Floats) -> _Exa
     lowered = bool(len(molecule)) and float(some[:, 2].max()) > _ABOVE - _MARGIN and low > _LOWERED
     drop = np.where(whole.molecule[:, None] & lowered, [0.0, 0.0, low - _LOWERED], 0.0)
     shown = Scene(whole.numbers, whole.positions - drop, whole.molecule)
-    return _Example(int(ensemble.arrays["shot"][row]), name, shown, some.mean(axis=0), low, lowered)
+    return _Picture(example.shot, example.outcome, shown, some.mean(axis=0), low, lowered)
 
 
-def _pair(side: Axes, top: Axes, one: _Example, above: float) -> None:
+def _pair(side: Axes, top: Axes, one: _Picture, above: float) -> None:
     from_centre = np.abs(one.scene.positions[:, :2] - one.centre[:2])
     z, molecule = one.scene.positions[:, 2], one.scene.molecule
     across, depth = (0, 1) if one.view == "along y" else (1, 0)
@@ -132,7 +123,7 @@ def _pair(side: Axes, top: Axes, one: _Example, above: float) -> None:
         side.text(middle + 0.5, 1.85, f"{one.low:.1f} Å", size=8.5, va="center", bbox=box, zorder=1e4)
 
 
-def _scale_bar(axis: Axes, one: _Example) -> None:
+def _scale_bar(axis: Axes, one: _Picture) -> None:
     left, low = float(one.centre[0]) - _HALF_WIDTH + 0.2, float(one.centre[1]) - _HALF_WIDTH + 0.25
     axis.plot([left, left + 2.0], [low, low], color=INK, lw=2.5, zorder=1e4, solid_capstyle="butt")
     box = {"fc": "white", "ec": "none", "alpha": 0.85, "pad": 1.0}
