@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test lint bench-curation bench-train clean
+.PHONY: install quickstart test lint services test-production bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +25,17 @@ lint: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Slurm, sshd, PostgreSQL and RabbitMQ on this machine (Debian 12, root); `tools/services.sh stop` ends them.
+services:
+	tools/debian_packages.sh production
+	tools/services.sh start
+
+# All production tests; they start the services and stop them again.  PRODUCTION='-m "production and not slow"' is the part that continuous integration runs.
+PRODUCTION := -m production
+test-production: install
+	tools/debian_packages.sh production
+	$(BIN)/python -m pytest tests/production $(PRODUCTION)
 
 bench-curation: install
 	$(BIN)/python benchmarks/curation.py $(BENCH)

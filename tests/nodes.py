@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import ase.io
@@ -25,16 +25,19 @@ from aiida_mlgun.remote.shot_table import Row, Target, shot_columns, trajectory_
 from aiida_mlgun.science.aim import Shot
 from aiida_mlgun.science.frames import Frames, from_atoms
 from aiida_mlgun.science.outcomes import Verdict
-from aiida_mlgun.science.outcomes.catalogue import load_catalogue
+from aiida_mlgun.science.outcomes.chemistry import load_catalogue
+from aiida_mlgun.science.shot_arrays import Path, encode_path
 from aiida_mlgun.science.slabs import analyse
+from aiida_mlgun.science.trajectory_codec import encode, quantise
 
-SLAB = Path(__file__).parent / "fixtures" / "si001_2x2_relaxed.extxyz"
+SLAB = FilePath(__file__).parent / "fixtures" / "si001_2x2_relaxed.extxyz"
 
 
-def slab_atoms() -> Atoms:
-    """The relaxed, hydrogen-backed 2×2 Si(001) slab."""
+def slab_atoms(height: float = 40.0) -> Atoms:
+    """The relaxed, hydrogen-backed 2×2 Si(001) slab in a periodic cell of this height (Å)."""
     atoms = ase.io.read(SLAB)
     assert isinstance(atoms, Atoms)
+    atoms.cell[2, 2] = height
     return atoms
 
 
@@ -72,29 +75,39 @@ def chemistry() -> dict[str, Any]:
     return {"groups": [{"name": "CC", "atoms": [0, 1]}], "catalogue": dump(load_catalogue())}
 
 
-def shot_rows(shots: Sequence[int], outcomes: Sequence[str], drift: float = 0.01) -> tuple[list[Row], Target]:
-    """Shots that never flew, as the compute machine keeps them before it writes ``shots.npz``."""
+def shot_rows(
+    shots: Sequence[int], outcomes: Sequence[str], drift: float = 0.01, without_final: Sequence[str] = ()
+) -> tuple[list[Row], Target]:
+    """Shots that never flew, as the compute machine keeps them before it writes ``shots.npz``.
+
+    :param without_final: outcomes whose final frame is not kept.
+    """
     slab, gas = slab_atoms(), acetylene()
-    facts = analyse(slab.numbers, slab.positions, slab.cell.array, slab.pbc)
+    found = analyse(slab.numbers, slab.positions, slab.cell.array, slab.pbc)
     numbers = np.concatenate([slab.numbers, gas.numbers])
     positions = np.concatenate([slab.positions, gas.positions + np.array([0, 0, 8.0])])
     velocities = np.full_like(positions, 1e-3)
     rows = []
     for index, outcome in zip(shots, outcomes, strict=True):
         shot = Shot(index, 900 + index, 0, 1, positions, velocities, np.zeros(2), np.eye(4)[0], -np.eye(3)[2])
-        frames = np.stack([positions, positions + 0.1]).astype(np.float32)
-        landed = Landed(
-            index, "settled", 40, 20.0, positions, velocities, -9.0, -9.0, drift, 0.02, np.array([0.0, 20.0]), frames
-        )
+        landed = Landed(index, "settled", 40, 20.0, positions, velocities, -9.0, -9.0, drift, 0.02, np.nan)
+        times, frames = np.array([0.0, 20.0]), encode(quantise(np.stack([positions, positions + 0.1])))
         verdict = Verdict(outcome, "CC", "on_top", "bonds Si0-C0", outcome != "intact", True)
-        path = np.array([[0.0, 0, 1, 2, 3], [20.0, 0, 1, 2, 1]])
-        rows.append(Row(shot, landed, verdict, 8.0, 12.0, 1.0, 310.0, [(8.0, "contact")], path))
-    return rows, Target(numbers, slab.cell.array, slab.pbc, facts)
+        path = encode_path(Path(np.array([0.0, 20.0]), np.array([[[1.0, 2, 3]], [[1.0, 2, 1]]])))
+        facts = (8.0, 12.0, 1.0, 310.0, [(8.0, "contact")])
+        rows.append(Row(shot, landed, verdict, *facts, path, outcome not in without_final, times, frames))
+    return rows, Target(numbers, slab.cell.array, slab.pbc, found)
 
 
-def shot_arrays(shots: Sequence[int] = (0, 1, 2), outcome: str = "on_top CC", drift: float = 0.01) -> dict[str, Any]:
+def shot_arrays(
+    shots: Sequence[int] = (0, 1, 2),
+    outcome: str = "on_top CC",
+    drift: float = 0.01,
+    without_final: Sequence[str] = (),
+) -> dict[str, Any]:
     """The arrays of ``shots.npz``; the last shot is ``intact``."""
-    return shot_columns(*shot_rows(shots, [outcome] * (len(shots) - 1) + ["intact"] if shots else [], drift))
+    outcomes = [outcome] * (len(shots) - 1) + ["intact"] if shots else []
+    return shot_columns(*shot_rows(shots, outcomes, drift, without_final))
 
 
 def kept_paths(shots: Sequence[int] = (1,)) -> dict[str, Any]:
@@ -109,7 +122,7 @@ def instantiate(name: str, **inputs: Any) -> CalcJob:
     return process
 
 
-def prepare(tmp_path: Path, name: str, **inputs: Any) -> tuple[Folder, Any]:
+def prepare(tmp_path: FilePath, name: str, **inputs: Any) -> tuple[Folder, Any]:
     """The sandbox folder and the CalcInfo of a calculation."""
     folder = Folder(tmp_path / "sandbox")
     folder.create()

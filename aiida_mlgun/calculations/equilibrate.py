@@ -11,9 +11,12 @@ from aiida.engine import CalcJobProcessSpec
 from ..contract import files
 from ..contract.errors import RefusedError
 from ..contract.jobs import EquilibrateJob
+from ..contract.strict import load
 from ..data.frames import FramesData
 from ..data.model import ModelData
+from ..science.aim_checks import check_atoms
 from ..science.frames import from_atoms
+from ..science.time_step import check_time_step
 from .base import VerbCalculation, copy_model, write_frames
 
 
@@ -34,13 +37,29 @@ class EquilibrateCalculation(VerbCalculation):
         spec.output("slab_states", valid_type=FramesData, help="Snapshots of the slab, with velocities.")
         spec.output("molecule_states", valid_type=FramesData, help="Snapshots of the molecule, with velocities.")
         spec.output("report", valid_type=orm.Dict, help="Temperatures, energies, layers and dimers that were found.")
-        spec.inputs.validator = fits
+        spec.inputs.validator = _runs
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """Slab and molecule as frames, and the model."""
         write_frames(folder, files.SLAB, from_atoms([self.inputs.slab.get_ase()]))
         write_frames(folder, files.MOLECULE, from_atoms([self.inputs.molecule.get_ase()]))
         return copy_model(self.inputs.model, files.MODEL)
+
+
+def _runs(inputs: Any, context: Any) -> str | None:
+    """Beside :func:`fits`: the time step suits the lightest atom."""
+    wrong = fits(inputs, context)
+    if wrong or any(name not in inputs for name in ("slab", "molecule", "parameters")):
+        return wrong
+    try:
+        job = load(EquilibrateJob, inputs["parameters"].get_dict(), "equilibrate")
+        for name in ("slab", "molecule"):
+            atoms = inputs[name].get_ase()
+            check_atoms(atoms.numbers, atoms.get_masses(), f"the {name}")
+            check_time_step(job.timestep_fs, atoms.numbers, job.temperature)
+    except RefusedError as error:
+        return str(error)
+    return None
 
 
 def fits(inputs: Any, _: Any) -> str | None:

@@ -15,9 +15,8 @@ from ..contract.strict import load
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from .base import VerbCalculation, copy_model
+from .resuming import copy_checkpoint, define_checkpoint, resuming_fields
 from .training_checks import SETS, check_parent, check_sets
-
-SHARE_OF_WALL_TIME = 0.9  # for the epochs; the rest is for reading the model back, its errors, and the transfer
 
 
 class TrainCalculation(VerbCalculation):
@@ -42,16 +41,13 @@ class TrainCalculation(VerbCalculation):
             "replay", valid_type=FramesData, required=False, help="Earlier frames to replay, for the method `replay`."
         )
         spec.input("model", valid_type=ModelData, required=False, help="Parent model; none trains from scratch.")
-        spec.input("checkpoint", valid_type=orm.FolderData, required=False, help="Go on from here, not from the start.")
+        define_checkpoint(spec)
         spec.output("model", valid_type=ModelData, help="The trained model.")
         spec.output(
             "training",
             valid_type=orm.Dict,
             help="Columns per epoch, errors per set and stratum, E0s, checks of the product, MACE's whole "
             "configuration, how the run went.",
-        )
-        spec.output(
-            "checkpoint", valid_type=orm.FolderData, required=False, help="Where a run stood that did not end well."
         )
         spec.inputs.validator = check_training
 
@@ -68,12 +64,8 @@ class TrainCalculation(VerbCalculation):
             "parent": "model" in self.inputs,
             "has_test": "test" in self.inputs,
             "has_replay": "replay" in self.inputs,
-            "resume": "checkpoint" in self.inputs,
         }
-        wall = self.inputs.metadata.options.get("max_wallclock_seconds")
-        if wall is not None and self.inputs.parameters.get_dict().get("max_seconds") is None:
-            fields["max_seconds"] = SHARE_OF_WALL_TIME * wall
-        return fields
+        return fields | resuming_fields(self.inputs)
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """The sets, the parent, the checkpoint."""
@@ -81,10 +73,7 @@ class TrainCalculation(VerbCalculation):
         copies = [
             (self.inputs[name].uuid, files.FRAMES, target) for name, target in targets.items() if name in self.inputs
         ]
-        if "checkpoint" in self.inputs:
-            node = self.inputs.checkpoint
-            names = node.base.repository.list_object_names()
-            copies += [(node.uuid, name, f"{files.CHECKPOINT}/{name}") for name in names]
+        copies += copy_checkpoint(self.inputs)
         return copies + (copy_model(self.inputs.model, files.PARENT_MODEL) if "model" in self.inputs else [])
 
 

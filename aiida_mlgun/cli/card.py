@@ -116,11 +116,11 @@ def card_text(node: ModelData) -> str:
         ("content", node.content_hash[:16]),
     ]
     parts = [tabulate([row for row in rows if row[1] not in ("", None)], tablefmt="plain", disable_numparse=True)]
-    stages = [_stage_row(entry) for entry in card["lineage"]]
+    stages = [stage_row(entry) for entry in card["lineage"]]
     if any(len(row) > 2 for row in stages):
         parts.append(tabulate(stages, headers="keys", missingval="-", disable_numparse=True))
     if card.get("errors"):
-        parts.append(tabulate(_error_rows(card["errors"]), headers="keys", missingval="-", disable_numparse=True))
+        parts.append(tabulate(error_rows(card["errors"]), headers="keys", missingval="-", disable_numparse=True))
     return "\n\n".join(parts)
 
 
@@ -132,7 +132,8 @@ def _parent(node: ModelData) -> ModelData | None:
     return model if isinstance(model, ModelData) else None
 
 
-def _stage_row(entry: Mapping[str, Any]) -> dict[str, Any]:
+def stage_row(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """One model of a lineage as a row of a table."""
     row: dict[str, Any] = {"model": entry["name"], "content": entry["content_hash"][:12]}
     stage = entry.get("stage", {})
     row |= {key.replace("_", " "): f"{stage[key]}" for key in _STAGE if key in stage}
@@ -154,7 +155,8 @@ def _errors(errors: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _error_rows(errors: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def error_rows(errors: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The errors of a card as rows of a table, meV/atom and meV/Å."""
     rows = []
     for name, table in errors.items():
         for group in sorted(table, key=lambda g: (g != "all", g.startswith("element:"), g)):

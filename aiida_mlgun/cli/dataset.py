@@ -30,17 +30,27 @@ def dataset() -> None:
 @click.option("--forces-key", help="Key of the forces (eV/Å); detected if not named.")
 @click.option("--stress-key", help="Key of the stress (eV/Å³); detected if not named.")
 @click.option("--level", help="Level of theory of the frames that do not say theirs.")
+@click.option("--licence", help="Licence of the frames, such as CC-BY-4.0; aiida-mlgun publish names it.")
 @click.option("--label", default="", help="Label of the node.")
 @decorators.with_dbenv()
 @refusals
-def import_(files: tuple[Path, ...], energy_key: str, forces_key: str, stress_key: str, level: str, label: str) -> None:
+def import_(
+    files: tuple[Path, ...],
+    energy_key: str,
+    forces_key: str,
+    stress_key: str,
+    level: str,
+    licence: str | None,
+    label: str,
+) -> None:
     """Import FILES as one raw set and print its PK.
 
     Extended XYZ, vasprun.xml, OUTCAR, ML_AB, Quantum ESPRESSO and CP2K outputs, ASE trajectories; also .gz and .xz.
     Content that is stored already is not stored again.
     """
     asked = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
-    node = FramesData.from_files(*files, keys={name: key for name, key in asked.items() if key}, level=level)
+    keys = {name: key for name, key in asked.items() if key}
+    node = FramesData.from_files(*files, keys=keys, level=level, licence=licence)
     for entry in node.base.attributes.get("source")["files"]:
         used = ", ".join(f"{name} from {key}" for name, key in entry["keys"].items() if key)
         echo.echo_report(f"{entry['name']} ({entry['format']}): {entry['n_frames']} frames, {used}")

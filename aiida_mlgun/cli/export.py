@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import click
 from aiida import orm
@@ -18,6 +17,7 @@ from ..contract.exporting import ENDINGS
 from ..data.model import ModelData
 from .model import model
 from .root import refusals
+from .scheduling import job_inputs
 from .wait import wait_for
 
 #: How the file is named in an input of the program, with the file's name and the elements to fill in.
@@ -48,7 +48,7 @@ def export(
     if output is not None and output.exists():
         raise RefusedError(f"{output} exists already.")
     parameters = {"format": form, "precision": precision} | ({"head": head} if head else {})
-    inputs: dict[str, Any] = {"code": code, "model": datum, "metadata": {"label": f"export {datum.name}"}}
+    inputs = job_inputs(code, f"export {datum.name}") | {"model": datum}
     job = submit(CalculationFactory("mlgun.export"), parameters=orm.Dict(parameters), **inputs)
     wait_for(job)
     if not job.is_finished_ok:

@@ -16,6 +16,7 @@ from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
 from .root import F, cli, refusals
+from .scheduling import check, environment_of, options_of
 from .stages import METHODS, ratio_of, stage_of, with_methods
 from .structures import molecule_node, slab_node
 from .wait import wait_for
@@ -31,7 +32,7 @@ OPTIONS = click.option(
     "--options",
     "scheduler",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML with scheduler options of the jobs: resources, queue_name, max_wallclock_seconds, …",
+    help="YAML with scheduler options of the jobs: resources, queue_name, …; those of aiida-mlgun setup by default.",
 )
 WAIT = click.option("--wait", is_flag=True, help="Show progress until it has ended.")
 
@@ -169,9 +170,14 @@ def gun(
 
 
 def submit_chain(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
-    """Submit with the scheduler options in a YAML file; say what to look at, or wait for the end."""
-    if scheduler is not None:
-        builder.options = orm.Dict(yaml_of(scheduler))
+    """Submit with the scheduler options in a YAML file, or those kept with the code; say what to look at, or wait."""
+    asked = options_of(builder.code) if scheduler is None else yaml_of(scheduler)
+    check(asked)
+    if asked:
+        builder.options = orm.Dict(asked)
+    environment = environment_of(builder.code)
+    if environment is not None:
+        builder.environment = environment
     node = submit(builder)
     echo.echo_success(f"submitted {node.process_label}<{node.pk}>")
     if not wait:

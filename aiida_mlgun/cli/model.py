@@ -19,6 +19,7 @@ from ..contract.manifest import sha256_file
 from ..data.model import ModelData
 from .card import SHOW_FORMAT, shown
 from .root import cli, refusals
+from .scheduling import job_inputs
 from .wait import wait_for
 
 
@@ -91,7 +92,7 @@ def _convert(
     if code is None:
         raise RefusedError("a pickled model is opened on a compute machine: name its mlgun code with --code.")
     parameters = {"sha256": sha256 or sha256_file(path)}
-    inputs: dict[str, Any] = {"code": code, "card": orm.Dict(card), "metadata": {"label": f"convert {card['name']}"}}
+    inputs = job_inputs(code, f"convert {card['name']}") | {"card": orm.Dict(card)}
     if here:
         inputs["file"] = orm.SinglefileData(path.resolve())
     else:

@@ -22,7 +22,7 @@ from ..data.model import ModelData
 from ..report import page
 from .collect import collect
 from .embedded import PROFILE, environment, load_embedded_profile, local_code, verdi
-from .report import print_outcomes
+from .report_outcomes import print_outcomes
 from .root import cli, refusals
 from .structures import molecule_node, slab_node
 from .wait import wait_for
@@ -78,7 +78,8 @@ def _run(recipe: dict[str, Any], code: orm.AbstractCode, versions: orm.Dict) -> 
     stages = []
     running = []
     for stage in recipe["stages"]:
-        raw = FramesData.from_files(*map(assets.dataset, stage["data"]), level=stage["level"])
+        paths = map(assets.dataset, stage["data"])
+        raw = FramesData.from_files(*paths, level=stage["level"], licence=assets.LICENCE)
         raw.label = stage["name"]
         frames = {"raw": once(raw)}
         chain = WorkflowFactory("mlgun.curate")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 from aiida import orm
+from aiida.manage import get_manager
+from sqlalchemy.exc import OperationalError
 
 from ..contract import files
 
@@ -15,18 +17,33 @@ from ..contract import files
 def wait_for(process: orm.ProcessNode, poll: float = 2.0) -> None:
     """Block until ``process`` has ended; print a line whenever something changes.
 
-    How far a job is comes from its ``progress.json``, if its computer is this one.
+    How far a job is comes from its ``progress.json``, if its computer is this one.  A database that is locked for a while
+    does not end the waiting.
     """
     start, said = time.monotonic(), {}
     while True:
-        for job in _jobs(process):
-            line = _line(job)
-            if line and said.get(job.pk) != line:
-                said[job.pk] = line
-                click.echo(f"  {time.monotonic() - start:5.0f} s  {line}")
-        if process.is_terminated:
+        try:
+            ended = process.is_terminated  # first: what is said then is said of all that happened
+            for job in _jobs(process):
+                line = _line(job)
+                if line and said.get(job.pk) != line:
+                    said[job.pk] = line
+                    click.echo(f"  {time.monotonic() - start:5.0f} s  {line}")
+        except OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            _look_again(process)  # SQLite, and the daemon writes: nothing is wrong with the process
+            ended = False
+        if ended:
             return
         time.sleep(poll)
+
+
+def _look_again(process: orm.ProcessNode) -> None:
+    """After a failed query AiiDA closes the session, and with it the node loses its row: give it back."""
+    session = get_manager().get_profile_storage().get_session()
+    session.rollback()
+    session.add(process.backend_entity.bare_model)
 
 
 def _jobs(process: orm.ProcessNode) -> list[orm.CalcJobNode]:

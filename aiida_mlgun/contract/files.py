@@ -24,6 +24,7 @@ MODEL_PROBE = "probe.json"
 MODEL_FILES = (MODEL_WEIGHTS, MODEL_CONFIG, MODEL_PROBE)
 PARENT_MODEL = "parent_model"
 MODEL = "model"
+COMMITTEE = "committee_{}"
 FOREIGN_MODEL = "foreign.model"
 TRAINING = "training.json"
 REPLAY = "replay.npz"
@@ -45,3 +46,5 @@ EQUILIBRATION = "equilibration.json"
 
 SHOTS = "shots.npz"
 TRAJECTORIES = "trajectories.npz"
+
+MACHINE = "machine.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from .curating import CurateJob
@@ -11,7 +11,8 @@ from .describing import DescribeJob
 from .errors import RefusedError
 from .exporting import ExportJob
 from .manifest import SCHEMA
-from .shooting import Aim, Chemistry, Decision, Dynamics, Velocity
+from .probing import ProbeJob
+from .shooting import MIXED_DRIFT_FLOOR, Aim, Chemistry, Decision, Dynamics, EvaluatorName, Output, Velocity
 from .strict import dump, load, require
 from .training import Architecture, Stage
 
@@ -110,6 +111,7 @@ class EquilibrateJob:
 
     :param fixed_layers: layers of the slab that do not move, counted from the bottom (hydrogens below included).
     :param discard_fs: time before the first snapshot.
+    :param evaluator: what computes forces, as in :class:`~.shooting.Dynamics`.
     """
 
     verb: ClassVar[str] = "equilibrate"
@@ -123,6 +125,7 @@ class EquilibrateJob:
     relax_fmax: float = 0.05
     relax_steps: int = 200
     precision: Literal["float64", "mixed"] = "mixed"
+    evaluator: EvaluatorName = "auto"
     device: Device = "auto"
     threads: int = 0
     schema: int = SCHEMA
@@ -141,8 +144,11 @@ class ShootJob:
     """A batch of shots ``first_shot … first_shot + n_shots − 1`` of the campaign with this seed.
 
     :param fixed_layers: as in :class:`EquilibrateJob`; the same atoms stay where they are.
-    :param keep_trajectories: outcome names whose shots keep their whole path; ``["*"]`` keeps all, ``[]`` none.
-    :param max_seconds: own time budget; shots unfinished by then are left to a further run.
+    :param committee: number of further models in ``committee_0/``, ``committee_1/`` …; forces are then the mean of all.
+    :param resume: ``checkpoint/`` holds what an earlier run of this job left; go on from it.
+    :param checkpoint_every_s: wall time between two checkpoints, s.
+    :param max_seconds: own time budget; shots unfinished by then are left, with a checkpoint, to a further run.  Each
+        run does at least ``check_every`` steps.
     """
 
     verb: ClassVar[str] = "shoot"
@@ -155,7 +161,10 @@ class ShootJob:
     dynamics: Dynamics = Dynamics()
     decision: Decision = Decision()
     fixed_layers: int = 1
-    keep_trajectories: tuple[str, ...] = field(default_factory=tuple)
+    output: Output = Output()
+    committee: int = 0
+    resume: bool = False
+    checkpoint_every_s: float = 300.0
     device: Device = "auto"
     max_seconds: float | None = None
     schema: int = SCHEMA
@@ -165,18 +174,36 @@ class ShootJob:
         require(self.first_shot >= 0, f"first_shot must not be negative, not {self.first_shot}.")
         require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63).")
         require(self.fixed_layers >= 1, "fixed_layers must be at least 1: a slab without a fixed layer drifts.")
-        low = self.decision.leave_height
+        require(self.committee >= 0, f"committee must not be negative, not {self.committee}.")
+        require(self.checkpoint_every_s > 0, f"checkpoint_every_s must be positive, not {self.checkpoint_every_s}.")
+        high, low = self.aim.height, self.decision.leave_height
         require(
-            self.aim.height > low or not self.decision.early,
-            f"aim.height ({self.aim.height} Å) must exceed decision.leave_height ({low} Å).",
+            high is None or low is None or high > low or not self.decision.early,
+            f"aim.height ({high} Å) must exceed decision.leave_height ({low} Å).",
+        )
+        drift = self.decision.max_drift
+        require(
+            self.dynamics.precision != "mixed" or drift >= MIXED_DRIFT_FLOOR,
+            f"decision.max_drift is {drift:g} meV/atom/ps, and dynamics.precision is mixed: float32 forces cannot hold "
+            f"less than {MIXED_DRIFT_FLOOR:g}. Take precision float64, or a wider limit.",
         )
 
 
-Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | DescribeJob | EquilibrateJob | ShootJob | ExportJob
+Job = ConvertJob | CurateJob | TrainJob | EvaluateJob | DescribeJob | EquilibrateJob | ShootJob | ExportJob | ProbeJob
 
 VERBS: dict[str, type[Job]] = {
     job.verb: job
-    for job in (ConvertJob, CurateJob, TrainJob, EvaluateJob, DescribeJob, EquilibrateJob, ShootJob, ExportJob)
+    for job in (
+        ConvertJob,
+        CurateJob,
+        TrainJob,
+        EvaluateJob,
+        DescribeJob,
+        EquilibrateJob,
+        ShootJob,
+        ExportJob,
+        ProbeJob,
+    )
 }
 
 

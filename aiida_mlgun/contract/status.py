@@ -135,7 +135,7 @@ TABLE: tuple[Status, ...] = (
         "checkpoint_unusable",
         412,
         "ERROR_CHECKPOINT_UNUSABLE",
-        "No generation of the checkpoint can be read: {detail} Start the stage again without it.",
+        "No generation of the checkpoint can be read: {detail} Start again without it.",
         transient=True,
     ),
     Status(

@@ -40,7 +40,7 @@ class FramesData(ContentData):
     def __init__(self, frames: Frames | None = None, source: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Hold ``frames``.
 
-        :param source: where they came from: ``files`` (names and sha256), ``keys`` (label keys used).
+        :param source: where they came from: ``files`` (names and sha256), ``keys`` (label keys used), ``license``.
         """
         super().__init__(**kwargs)
         if frames is None:
@@ -101,12 +101,19 @@ class FramesData(ContentData):
 
     @classmethod
     def from_files(
-        cls, *paths: Path, keys: Mapping[str, str] | None = None, level: str | None = None, needs_labels: bool = True
+        cls,
+        *paths: Path,
+        keys: Mapping[str, str] | None = None,
+        level: str | None = None,
+        needs_labels: bool = True,
+        licence: str | None = None,
     ) -> FramesData:
         """Read files of any known format (:mod:`aiida_mlgun.reading.formats`) into one node.
 
         :param keys: ``energy``, ``forces``, ``stress`` → key in the file; a missing one is detected.
         :param level: level of theory of the frames that do not say theirs.
+        :param licence: under which the frames may be used, such as ``CC-BY-4.0``; kept as ``source.license``, where
+            AiiDA looks for it.
         :raises RefusedError: with the file, the frame and what to do.
         """
         parts, entries = [], []
@@ -125,7 +132,8 @@ class FramesData(ContentData):
                 frames = frames.with_tag("level", np.where(own == "", level, own))
             parts.append(frames)
             entries.append(found.entry)
-        return cls(concatenate(parts), source={"files": entries})
+        stated = {"license": licence} if licence else {}
+        return cls(concatenate(parts), source={"files": entries} | stated)
 
     def twins(self) -> list[int]:
         """PKs of stored sets with the same content, oldest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from aiida.orm.pydantic import OrmMetadataField
 
 from ..contract import files
 from ..contract.errors import RefusedError
+from ..science import shot_arrays
 from ..science.npz import pack, unpack
 from .content import ContentData
+from .shot_columns import to_text
 
 COLUMNS = (
     "shot",
@@ -37,13 +40,15 @@ COLUMNS = (
     "drift",
     "temperature_max",
     "min_height",
+    "force_spread_max",
 )
 
 
 class ShotsData(ContentData):
     """Arrays with first axis n_shots (units: Å, fs, eV, K; drift in meV/atom/ps), sorted by shot number.
 
-    Attributes: ``n_shots``, ``counts`` (outcome → number), ``outcomes`` (the per-shot column), ``shots`` (numbers).
+    Attributes: ``n_shots``, ``counts`` (outcome → number), the lists ``shots`` (numbers), ``seeds`` and ``outcomes``,
+    and ``per_shot``, a text with the columns of :mod:`~aiida_mlgun.data.shot_columns`.
     """
 
     class AttributesModel(ContentData.AttributesModel):
@@ -54,7 +59,10 @@ class ShotsData(ContentData):
         content_hash: str = OrmMetadataField(description="sha256 of the content", read_only=True)
 
     def __init__(self, arrays: dict[str, Any] | None = None, trajectories: bytes | None = None, **kwargs: Any) -> None:
-        """Hold the arrays of ``shots.npz`` and, for shots whose path was kept, the bytes of ``trajectories.npz``."""
+        """Hold the arrays of ``shots.npz`` and, for shots whose path was kept, the bytes of ``trajectories.npz``.
+
+        What the arrays are, :mod:`aiida_mlgun.science.shot_arrays` says.
+        """
         super().__init__(**kwargs)
         if arrays is None:
             return
@@ -78,6 +86,7 @@ class ShotsData(ContentData):
                 "counts": dict(sorted(Counter(outcomes).items())),
                 "shots": [int(i) for i in arrays["shot"]],
                 "seeds": [int(i) for i in arrays["seed"]],
+                "per_shot": to_text(arrays),
                 "median_abs_drift": float(np.median(drift)) if len(drift) else None,
                 "has_trajectories": trajectories is not None,
                 "content_hash": digest.hexdigest(),
@@ -103,8 +112,28 @@ class ShotsData(ContentData):
         return unpack(self.read_bytes(files.SHOTS))
 
     def trajectories(self) -> dict[str, Any]:
-        """The kept paths: ``shot``, ``offsets``, ``time_fs``, ``positions``; empty if none was kept."""
+        """The arrays of ``trajectories.npz``, positions encoded; empty if none was asked for."""
         return unpack(self.read_bytes(files.TRAJECTORIES)) if self.base.attributes.get("has_trajectories") else {}
+
+    def final_frame(self, shot: int) -> tuple[Any, Any] | None:
+        """Last positions (n_atoms, 3), Å, and velocities, Å/fs, of shot number ``shot``; None if they were not kept.
+
+        :raises RefusedError: when the batch does not hold that shot.
+        """
+        arrays = self.arrays()
+        return shot_arrays.final_frame(arrays, shot_arrays.row_of(arrays, shot))
+
+    def trajectory(self, shot: int) -> tuple[Any, Any] | None:
+        """Times (k,), fs, and positions (k, n_atoms, 3), Å, to 0.001 Å, of shot number ``shot``; None if not kept.
+
+        :raises RefusedError: when the batch does not hold that shot.
+        """
+        shot_arrays.row_of({"shot": np.array(self.base.attributes.get("shots"))}, shot)
+        return shot_arrays.trajectory(self.trajectories(), shot)
+
+    def paths(self) -> Iterator[shot_arrays.Path]:
+        """The paths of the reactive groups, shot after shot in the order of the table, decoded one by one."""
+        return shot_arrays.paths(self.arrays())
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per shot, the scalar columns."""

@@ -6,27 +6,17 @@ import re
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode
 
 from ..contract import files
 from ..contract.manifest import Manifest
 from ..data.model import ModelData
-from .base import VerbParser
+from .checkpoint import ResumableParser
 
-#: The manifest of one generation, written last; without one, there is nothing to go on from.
-GENERATION = re.compile(r"state-(\d+)\.json")
 SETS = ("train", "validation", "test", "replay")
 
 
-class TrainParser(VerbParser):
+class TrainParser(ResumableParser):
     """A model with its lineage, and the training record; of a run that was cut off, where it stood."""
-
-    def parse(self, **kwargs: Any) -> ExitCode | None:
-        """As for every verb; the checkpoint is kept whenever the run did not end well, with or without a manifest."""
-        exit_code = super().parse(**kwargs)
-        if exit_code is not None or self.node.exit_status is not None:
-            self._keep_checkpoint()
-        return exit_code
 
     def build(self, manifest: Manifest) -> None:
         """The card names level, data, parent and errors; the licence is the parent's."""
@@ -57,21 +47,9 @@ class TrainParser(VerbParser):
             card["lineage"] = [*above, {"name": parent.name, "content_hash": parent.content_hash}]
         return card
 
-    def _keep_checkpoint(self) -> None:
-        """The output ``checkpoint``; its attribute ``epoch``: how many its newest generation has behind it."""
-        repository = self.retrieved.base.repository
-        if files.CHECKPOINT not in repository.list_object_names():
-            return
-        names = [name for name in repository.list_object_names(files.CHECKPOINT) if not name.endswith(".part")]
-        epochs = [int(found[1]) for found in map(GENERATION.fullmatch, names) if found]
-        if not epochs:
-            return
-        folder = orm.FolderData()
-        for name in names:
-            with repository.open(f"{files.CHECKPOINT}/{name}", "rb") as handle:
-                folder.base.repository.put_object_from_filelike(handle, name)
-        folder.base.attributes.set("epoch", max(epochs))
-        self.out("checkpoint", folder)
+    def progress(self, document: re.Match[str]) -> dict[str, Any]:
+        """``epoch``: how many epochs it has behind it."""
+        return {"epoch": int(document[1])}
 
 
 def _data(frames: Any) -> dict[str, Any]:

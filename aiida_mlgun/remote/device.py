@@ -9,7 +9,19 @@ import torch
 
 from ..contract.errors import RefusedError
 
-PACKAGES = ("aiida-mlgun", "torch", "mace-torch", "e3nn", "numpy", "scipy", "scikit-learn", "ase", "vesin")
+PACKAGES = (
+    "aiida-mlgun",
+    "torch",
+    "mace-torch",
+    "e3nn",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "ase",
+    "vesin",
+    "symmetrix-xl",
+    "cuequivariance-torch",
+)
 
 
 def choose(wanted: str) -> str:

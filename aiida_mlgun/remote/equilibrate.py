@@ -22,14 +22,14 @@ from ase.optimize import BFGS
 from ..contract import files
 from ..contract.errors import RefusedError, RunFailedError
 from ..contract.jobs import EquilibrateJob
+from ..contract.shooting import Dynamics
 from ..science.aim import centre_of_mass
 from ..science.frames import Floats, Frames, from_atoms
 from ..science.slabs import analyse, fixed_mask
 from ..science.units import BOLTZMANN
 from .device import choose, set_threads
 from .engine.ase_calculator import PartCalculator
-from .engine.evaluator import MaceEvaluator
-from .engine.malloc import keep_memory
+from .engine.evaluators import make_evaluator
 from .io import Progress, read_frames, write_frames, write_json
 from .mace import load_model
 from .result import RunResult
@@ -37,7 +37,6 @@ from .result import RunResult
 SLAB_DAMPING_FS = 50.0  # time scale of the Nosé-Hoover chain
 MOLECULE_DAMPING_FS = 100.0  # reciprocal of Langevin's friction
 _LOOK_EVERY = 20  # steps between two samples of temperature and energy
-_DTYPE = {"float64": "float64", "mixed": "float32"}
 Thermostat = Callable[[Any, EquilibrateJob, np.random.Generator], Any]
 
 
@@ -47,9 +46,8 @@ def run(job: EquilibrateJob, folder: Path) -> RunResult:
     :raises RefusedError: when a structure is missing, or no layer of the slab is left to move.
     :raises RunFailedError: ``unexpected`` when the model tears a structure apart.
     """
-    keep_memory()
     set_threads(job.threads)
-    model = load_model(folder / files.MODEL, choose(job.device), _DTYPE[job.precision])
+    model = load_model(folder / files.MODEL, choose(job.device), "float64")
     slab, molecule = _structure(folder / files.SLAB), _structure(folder / files.MOLECULE)
     molecule.cell[:] = 0.0
     molecule.pbc = False
@@ -65,6 +63,10 @@ def run(job: EquilibrateJob, folder: Path) -> RunResult:
     write_frames(folder / files.MOLECULE_STATES, at_rest(molecule_states))
     write_json(folder / files.EQUILIBRATION, {"slab": slab_facts, "molecule": facts})
     numbers = {f"{name}_{key}": d[key] for name, d in (("slab", slab_facts), ("molecule", facts)) for key in _NUMBERS}
+    numbers |= {
+        "slab_evaluator": slab_facts["evaluator"]["evaluator"],
+        "molecule_evaluator": facts["evaluator"]["evaluator"],
+    }
     return RunResult((files.SLAB_STATES, files.MOLECULE_STATES, files.EQUILIBRATION), numbers)
 
 
@@ -86,7 +88,9 @@ def sample(
     :param moving: (n,) bool.
     :param done: steps that ``progress`` has counted before.
     """
-    evaluate = MaceEvaluator(model, atoms.numbers, atoms.cell.array, atoms.pbc)
+    how = Dynamics(job.timestep_fs, precision=job.precision, evaluator=job.evaluator)
+    start, device = atoms.positions[None], choose(job.device)
+    evaluate, record = make_evaluator([model], atoms.numbers, atoms.cell.array, atoms.pbc, how, device, start)
     part: Any = Atoms(atoms.numbers[moving], atoms.positions[moving])
     part.set_masses(atomic_masses[part.numbers])
     part.calc = PartCalculator(evaluate, atoms.positions, moving, evaluate.device)
@@ -116,6 +120,7 @@ def sample(
             snapshots.append(_whole(atoms, part, moving))
     later = slice(discard // _LOOK_EVERY, None)
     facts |= {
+        "evaluator": record,
         "thermostat": type(dynamics).__name__,
         "snapshots": len(snapshots),
         "temperature": _mean(temperatures[later]),

@@ -54,8 +54,8 @@ class Progress:
         self.path, self.total, self.unit, self.every = folder / files.PROGRESS, total, unit, every
         self.start = self.last = time.monotonic()
 
-    def report(self, done: int, line: str = "", **numbers: float) -> None:
-        """Say that ``done`` of ``total`` are done; ``numbers`` go into the file beside them."""
+    def report(self, done: int, line: str = "", **numbers: Any) -> None:
+        """Say that ``done`` of ``total`` are done; ``numbers``, plain JSON, go into the file beside them."""
         now = time.monotonic()
         if now - self.last < self.every and done != self.total:
             return

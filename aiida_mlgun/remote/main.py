@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -13,13 +14,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from .. import __version__
 from ..contract import files
 from ..contract.errors import RefusedError, RunFailedError
 from ..contract.jobs import VERBS, Job, from_json
 from ..contract.manifest import SCHEMA, Manifest, checksums, write
 from ..contract.status import OK
+from .engine.malloc import keep_memory
 from .memory import peaks
 from .result import RunResult
+
+#: Verbs whose steps allocate and free the same large tensors over and over.
+DYNAMICS = ("equilibrate", "shoot")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mlgun", description=__doc__)
     parser.add_argument("verb", metavar="VERB", help=f"what to do: {', '.join(sorted(VERBS))}")
     parser.add_argument("job", type=Path, help=f"the job's description; its folder holds the inputs ({files.JOB})")
+    parser.add_argument("--version", action="version", version=f"aiida-mlgun {__version__} (schema {SCHEMA})")
     args = parser.parse_args(argv)
     folder = args.job.resolve().parent
     (folder / files.MANIFEST).unlink(missing_ok=True)
@@ -34,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     # threads that wait must sleep, not spin: on a shared machine a spinning pair is forty times slower than one thread
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     start = time.monotonic()
+    if args.verb in DYNAMICS:
+        keep_memory()  # before torch is imported: what is allocated earlier is handled the old way
     job: Job | None = None
     try:
         job = from_json(args.verb, _read(args.job))
@@ -51,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  an output that is not there, a number that is none
         result = _failed(error)
         _write(folder, args.verb, job, result, wall)
+    for name in result.leftovers:
+        shutil.rmtree(folder / name, ignore_errors=True)
     signal.signal(signal.SIGTERM, before)
     if result.status != OK:
         print(f"mlgun {args.verb}: {result.status}: {result.detail}", file=sys.stderr)

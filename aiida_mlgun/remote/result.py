@@ -8,9 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunResult:
-    """``outputs`` are paths relative to the job's folder; ``status`` is a name of the status table."""
+    """``outputs`` are paths relative to the job's folder; ``status`` is a name of the status table.
+
+    ``leftovers``: folders, relative too, that nobody needs any more once the manifest stands.
+    """
 
     outputs: tuple[str, ...]
     numbers: dict[str, Any] = field(default_factory=dict)
     status: str = "ok"
     detail: str = ""
+    leftovers: tuple[str, ...] = ()

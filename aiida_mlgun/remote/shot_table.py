@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ase.data import atomic_masses
 from numpy.typing import NDArray
 
+from ..contract.shooting import Output
 from ..science.aim import Shot, centre_of_mass
 from ..science.frames import Floats, Ints
-from ..science.outcomes import ShotTracker, Verdict
+from ..science.outcomes import Verdict
+from ..science.shot_arrays import PER_SHOT, RAGGED, SHARED, Path, encode_path
 from ..science.slabs import Slab
+from ..science.trajectory_codec import Bytes, encode
 from ..science.units import KINETIC
 from .engine.flight import Landed
+from .recorder import Recorder
+
+__all__ = ["PER_SHOT", "RAGGED", "SHARED", "Row", "Target", "is_named", "shot_columns", "trajectory_columns"]
 
 Arrays = dict[str, NDArray[Any]]
+_SLACK = 1e-6  # fs; sums of time steps end in odd digits
 
 
 @dataclass(frozen=True)
 class Row:
-    """One finished shot: how it started, how it flew, how it is called, and what its tracker saw."""
+    """One finished shot: how it started, how it flew, how it is called, what its tracker saw, what is kept of it.
+
+    :param path: of the reactive groups, as bytes (:func:`~aiida_mlgun.science.shot_arrays.encode_path`).
+    :param has_final: whether the last positions and velocities are kept.
+    :param frame_times: (k,), fs, and ``frames``, the positions at these times as bytes: the kept trajectory, or None.
+    """
 
     shot: Shot
     landed: Landed
@@ -32,20 +44,34 @@ class Row:
     min_height: float
     temperature_max: float
     events: list[tuple[float, str]]
-    path: Floats
+    path: Bytes
+    has_final: bool
+    frame_times: Floats
+    frames: Bytes | None
 
     @classmethod
-    def of(cls, shot: Shot, landed: Landed, tracker: ShotTracker) -> Row:
-        """Without the tracker itself, which holds tables as large as the slab."""
-        verdict, path = tracker.final(landed.end_fs), tracker.path()
-        heat = tracker.temperature_max
-        low, times = tracker.min_height, (tracker.contact_fs, tracker.bond_fs)
-        return cls(shot, landed, verdict, *times, low, heat, tracker.events, path)
-
-    def without_frames(self) -> Row:
-        """The same row, its trajectory forgotten."""
-        landed = replace(self.landed, frame_times=self.landed.frame_times[:0], frames=self.landed.frames[:0])
-        return replace(self, landed=landed)
+    def of(cls, shot: Shot, landed: Landed, seen: Recorder, output: Output) -> Row:
+        """What ``output`` keeps of a shot, without the tracker itself, which holds tables as large as the slab."""
+        tracker = seen.tracker
+        verdict = tracker.final(landed.end_fs)
+        times, code = _NO_TIMES, None
+        if seen.keeper is not None and is_named(verdict.mode, output.trajectories):
+            times, frames = seen.keeper.frames()
+            code = encode(frames)
+        return cls(
+            shot,
+            landed,
+            verdict,
+            tracker.contact_fs,
+            tracker.bond_fs,
+            tracker.min_height,
+            tracker.temperature_max,
+            tracker.events,
+            encode_path(thinned(tracker.path(), len(tracker.reactants.members), output.path_every_fs)),
+            is_named(verdict.mode, output.final_frames),
+            times,
+            code,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,15 +95,16 @@ class Target:
 
 
 def shot_columns(rows: Sequence[Row], target: Target) -> Arrays:
-    """Name → array, first axis the shots (or, for ``path``, ``event_*``, all their entries with ``*_offsets``).
+    """Name → array, as :mod:`~aiida_mlgun.science.shot_arrays` says.
 
     ``kinetic_energy_in``: eV, of the molecule's centre of mass at the start.  ``drift``: meV/atom/ps, slope of the
     least-squares line through the total energy.  ``energy_max_dev``: meV/atom, largest distance of the total energy
-    from its start.  ``temperature_max``: K, the molecule's internal one.  ``positions``, ``velocities``: at the end, in
-    an exploded shot the last finite ones.  ``path``: t_fs, group's index, x, y, height above the surface plane.
+    from its start.  ``temperature_max``: K, the molecule's internal one.  ``force_spread_max``: eV/Å.  ``positions``,
+    ``velocities``: at the end, in an exploded shot the last finite ones.
     """
     n_atoms, n = len(target.numbers), len(rows)
     paths, events = [row.path for row in rows], [row.events for row in rows]
+    ends = [[row.landed] if row.has_final else [] for row in rows]
 
     def floats(values: list[Any], *shape: int) -> Floats:
         return np.array(values, dtype=np.float64).reshape(n, *shape)
@@ -109,10 +136,12 @@ def shot_columns(rows: Sequence[Row], target: Target) -> Arrays:
         "energy_max_dev": floats([row.landed.energy_max_dev for row in rows]),
         "temperature_max": floats([row.temperature_max for row in rows]),
         "min_height": floats([row.min_height for row in rows]),
-        "positions": floats([row.landed.positions for row in rows], n_atoms, 3),
-        "velocities": floats([row.landed.velocities for row in rows], n_atoms, 3),
+        "force_spread_max": floats([row.landed.force_spread_max for row in rows]),
+        "final_offsets": _offsets(ends),
+        "positions": np.array([one.positions for end in ends for one in end]).reshape(-1, n_atoms, 3),
+        "velocities": np.array([one.velocities for end in ends for one in end]).reshape(-1, n_atoms, 3),
         "path_offsets": _offsets(paths),
-        "path": np.concatenate([np.empty((0, 5)), *paths]),
+        "path": np.concatenate([_NO_BYTES, *paths]),
         "event_offsets": _offsets(events),
         "event_time": np.array([time for line in events for time, _ in line], dtype=np.float64),
         "event_text": _strings([text for line in events for _, text in line]),
@@ -127,23 +156,46 @@ def shot_columns(rows: Sequence[Row], target: Target) -> Arrays:
 
 
 def trajectory_columns(rows: Sequence[Row], target: Target) -> Arrays:
-    """``shot`` (k,), ``offsets`` (k + 1,), ``time_fs`` (m,), ``positions`` (m, n_atoms, 3) float32."""
-    frames = [row.landed.frames for row in rows]
+    """Those of ``rows`` whose path of all atoms is kept; the arrays are as in ``science.shot_arrays``."""
+    kept = [(row, row.frames) for row in rows if row.frames is not None]
+    times, codes = [row.frame_times for row, _ in kept], [code for _, code in kept]
     return {
-        "shot": np.array([row.shot.index for row in rows], dtype=np.int64),
-        "offsets": _offsets(frames),
-        "time_fs": np.concatenate([np.empty(0), *(row.landed.frame_times for row in rows)]),
-        "positions": np.concatenate([np.empty((0, len(target.numbers), 3), dtype=np.float32), *frames]),
+        "shot": np.array([row.shot.index for row, _ in kept], dtype=np.int64),
+        "offsets": _offsets(times),
+        "time_fs": np.concatenate([_NO_TIMES, *times]),
+        "code_offsets": _offsets(codes),
+        "code": np.concatenate([_NO_BYTES, *codes]),
         "numbers": target.numbers,
         "cell": target.cell,
         "pbc": target.pbc,
     }
 
 
+def is_named(outcome: str, names: Sequence[str]) -> bool:
+    """Whether ``names`` hold the outcome in full, without its group (``on_top`` for ``on_top CC``), or ``*``."""
+    return bool({"*", outcome, outcome.partition(" ")[0]} & set(names))
+
+
+def thinned(path: Floats, n_groups: int, every_fs: float) -> Path:
+    """The first look in each ``every_fs``, and the last look.
+
+    :param path: (k, 5), as :meth:`~aiida_mlgun.science.outcomes.ShotTracker.path` gives it.
+    """
+    looks = path.reshape(-1, n_groups, 5)
+    times = looks[:, 0, 0]
+    slot = np.floor(times / every_fs + _SLACK)
+    chosen = np.diff(slot, prepend=-1.0) > 0
+    chosen[-1:] = True
+    return Path(times[chosen], looks[chosen, :, 2:])
+
+
 def _kinetic_energy_in(shot: Shot, target: Target) -> float:
     masses = atomic_masses[target.numbers[target.n_slab :]]
     velocity = centre_of_mass(masses, shot.velocities[target.n_slab :])
     return float(0.5 * KINETIC * masses.sum() * (velocity @ velocity))
+
+
+_NO_BYTES, _NO_TIMES = np.empty(0, dtype=np.uint8), np.empty(0)
 
 
 def _offsets(parts: Sequence[Any]) -> Ints:

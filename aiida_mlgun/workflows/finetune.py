@@ -21,7 +21,8 @@ from .functions.frames import merge_for_scoring
 from .probe import estimates, probe_inputs
 from .protocols import ProtocolMixin
 from .protocols.mixin import merged
-from .train import TrainWorkChain, chain_inputs
+from .restart import chain_inputs
+from .train import TrainWorkChain
 
 
 class FinetuneWorkChain(ProtocolMixin, WorkChain):

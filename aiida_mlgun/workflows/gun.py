@@ -11,18 +11,18 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from ..calculations.equilibrate import EquilibrateCalculation
 from ..calculations.equilibrate import fits as system_fits
-from ..calculations.shoot import ShootCalculation
 from ..contract.errors import RefusedError
 from ..contract.strict import dump, load, require
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..data.shots import ShotsData
-from ..science.outcomes.catalogue import load_catalogue
-from ..science.outcomes.groups import find_groups
+from ..science.outcomes.chemistry import complete_chemistry
 from .campaign import GunParameters, check_system
 from .common import define_common, job_inputs, not_ok
 from .functions.shots import summarise
 from .protocols import ProtocolMixin
+from .restart import chain_inputs
+from .shoot import ShootWorkChain
 
 
 class GunWorkChain(ProtocolMixin, WorkChain):
@@ -41,6 +41,7 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         spec.input("slab_states", valid_type=FramesData, required=False, help="Ready start states of the slab.")
         spec.input("molecule_states", valid_type=FramesData, required=False, help="Ready start states of the molecule.")
         spec.input("parameters", valid_type=orm.Dict, serializer=orm.to_aiida_type, help="Fields of GunParameters.")
+        spec.input("max_iterations", valid_type=orm.Int, required=False, help="Jobs per batch at most; 5 by default.")
         spec.inputs.validator = _fits
         spec.outline(
             cls.setup,
@@ -66,17 +67,14 @@ class GunWorkChain(ProtocolMixin, WorkChain):
     ) -> ProcessBuilder:
         """A builder with the protocol's campaign; ``overrides`` are fields of GunParameters.
 
-        The chemistry is written out in full: reactive groups found in the molecule (unless named in the overrides) and
-        the shipped catalogue of modes.
+        The chemistry is written out in full: the fields of the overrides, or those of the chemistry ``file`` that they
+        name, a shipped one or a path; reactive groups and patterns become indices into the molecule.
         """
         parameters = cls.get_protocol_inputs(protocol, overrides)
         atoms = molecule.get_ase()
         chemistry = parameters.get("chemistry", {})
         require(isinstance(chemistry, Mapping), f"gun.chemistry: a mapping is needed, not {chemistry!r}.")
-        chemistry = dict(chemistry)
-        if "groups" not in chemistry:
-            chemistry["groups"] = dump(find_groups(atoms.numbers, atoms.positions))
-        chemistry.setdefault("catalogue", dump(load_catalogue()))
+        chemistry = dump(complete_chemistry(chemistry, atoms.numbers, atoms.positions, "gun.chemistry"))
         whole = load(GunParameters, {**parameters, "chemistry": chemistry}, "gun")
         builder = cls.get_builder()
         builder.code = code
@@ -134,12 +132,12 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         for parameters in wave:
             label = f"batch_{self.ctx.started:04d}"
             node = self.submit(
-                ShootCalculation,
+                ShootWorkChain,
                 model=self.inputs.model,
                 slab_states=self.ctx.slab_states,
                 molecule_states=self.ctx.molecule_states,
                 parameters=orm.Dict(parameters),
-                **job_inputs(self, label),
+                **chain_inputs(self, label),
             )
             self.ctx.wave.append(label)
             self.ctx.started += 1

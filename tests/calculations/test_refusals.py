@@ -64,6 +64,15 @@ def test_unknown_keys_are_named(verb: str, code: orm.InstalledCode) -> None:
         ("shoot", SHOTS | {"n_shots": "many"}, "shoot.n_shots: int is needed, not 'many'."),
         ("shoot", SHOTS | {"velocity": {"recipe": "beam"}}, "velocity.kinetic_energy (eV) must be positive"),
         ("shoot", SHOTS | {"aim": {"height": 5}}, "aim.height (5.0 Å) must exceed decision.leave_height (8.0 Å)."),
+        ("shoot", SHOTS | {"n_shots": 0}, "n_shots must be at least 1, not 0."),
+        ("shoot", SHOTS | {"dynamics": {"evaluator": "lammps"}}, "evaluator: 'lammps' is not one of auto, torch"),
+        (
+            "shoot",
+            SHOTS | {"decision": {"max_drift": 1e-3}},
+            "decision.max_drift is 0.001 meV/atom/ps, and dynamics.pre",
+        ),
+        ("shoot", SHOTS | {"velocity": {"recipe": "beam", "kinetic_energy": -2}}, "(eV) must be positive for a beam."),
+        ("shoot", SHOTS | {"output": {"keep": 1}}, "shoot.output: unknown key 'keep'. Known: event_window_fs, final_"),
         ("convert", {"sha256": "abc"}, "sha256 must be 64 hexadecimal digits, not 'abc'."),
         ("convert", {}, "convert: the key 'sha256' is missing."),
     ],
@@ -96,6 +105,64 @@ def test_start_states_without_velocities(code: orm.InstalledCode) -> None:
     }
     sentence = refusal("mlgun.shoot", code, model=ModelData(model_contents()), parameters=orm.Dict(SHOTS), **given)
     assert "molecule_states have no velocities; equilibrate them, or import frames with velocities (Å/fs)." in sentence
+
+
+def shoot_inputs(slab: Atoms | None = None, gas: Atoms | None = None, **parameters: Any) -> dict[str, Any]:
+    """Start states at rest, and a shot from 9 Å."""
+    return {
+        "model": ModelData(model_contents()),
+        "slab_states": FramesData(states(slab or slab_atoms())),
+        "molecule_states": FramesData(states(gas or acetylene())),
+        "parameters": orm.Dict(SHOTS | {"aim": {"height": 9.0}} | parameters),
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"aim": {"height": 0.1}, "decision": {"early": False}}, "Å below the surface plane; raise aim.height."),
+        ({"aim": {"height": 2.0}, "decision": {"early": False}}, "Å apart; raise aim.height."),
+        ({"aim": {"height": 30.0}}, "shot 0: the vacuum is too small: the molecule starts"),
+        (
+            {"aim": {"height": None}, "decision": {"leave_height": 30.0}},
+            "decision.leave_height is 30 Å, and shots start",
+        ),
+        ({"dynamics": {"timestep_fs": 2.0}}, "dynamics.timestep_fs is 2 fs, too long for H"),
+        ({"fixed_layers": 40}, "fixed_layers is 40, but the slab has 4 layers and at least one must move."),
+        (
+            {"chemistry": {**chemistry(), "groups": [{"name": "X", "atoms": [9]}]}},
+            "group 'X' names atom 9, but the molecule's atoms are 0 to 3.",
+        ),
+    ],
+)
+def test_shots_are_placed_before_they_are_submitted(
+    parameters: dict[str, Any], sentence: str, code: orm.InstalledCode
+) -> None:
+    assert sentence in refusal("mlgun.shoot", code, **shoot_inputs(**parameters))
+
+
+def test_good_shots_pass(code: orm.InstalledCode) -> None:
+    for changes in ({}, {"aim": {"height": None}, "decision": {"leave_height": None}}):
+        instantiate("mlgun.shoot", code=code, **shoot_inputs(**changes))
+
+
+def test_start_states_that_cannot_give_shots(code: orm.InstalledCode) -> None:
+    torn = acetylene()
+    torn.positions[3] += 0.5 * (torn.positions[3] - torn.positions[1])
+    assert "made of 2 fragments" in refusal("mlgun.shoot", code, **shoot_inputs(gas=torn))
+    other = acetylene()
+    other.translate([5.5, 0, 0])
+    pair = acetylene() + other
+    assert "the cell is too narrow: it repeats every 7.7 Å" in refusal("mlgun.shoot", code, **shoot_inputs(gas=pair))
+    rising = states(acetylene())
+    assert rising.velocities is not None
+    rising.velocities[:, 2] = 0.02
+    given = shoot_inputs() | {"molecule_states": FramesData(rising)}
+    assert "the molecule does not move towards the surface" in refusal("mlgun.shoot", code, **given)
+    mixed = concatenate([states(slab_atoms()), states(slab_atoms(41.0))])
+    given = shoot_inputs() | {"slab_states": FramesData(mixed)}
+    sentence = refusal("mlgun.shoot", code, **given)
+    assert "slab_states: state 2 has other atoms, cell or periodicity than state 0." in sentence
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -184,6 +251,14 @@ def test_an_empty_structure(code: orm.InstalledCode) -> None:
     slab, empty = orm.StructureData(ase=slab_atoms()), orm.StructureData(cell=[[9, 0, 0], [0, 9, 0], [0, 0, 9]])
     given = {"model": ModelData(model_contents()), "slab": slab, "molecule": empty}
     assert "the molecule has no atoms." in refusal("mlgun.equilibrate", code, **given)
+
+
+def test_an_equilibration_whose_steps_are_too_long(code: orm.InstalledCode) -> None:
+    slab, gas = orm.StructureData(ase=slab_atoms()), orm.StructureData(ase=acetylene())
+    given = {"model": ModelData(model_contents()), "slab": slab, "molecule": gas}
+    sentence = refusal("mlgun.equilibrate", code, parameters=orm.Dict({"timestep_fs": 2.0}), **given)
+    assert "timestep_fs is 2 fs, too long for H" in sentence
+    instantiate("mlgun.equilibrate", code=code, parameters=orm.Dict({"timestep_fs": 1.0}), **given)
 
 
 def test_convert_needs_one_source(code: orm.InstalledCode) -> None:

@@ -29,6 +29,7 @@ OUTPUTS = {
     "equilibrate": [files.SLAB_STATES, files.MOLECULE_STATES, files.EQUILIBRATION],
     "shoot": [files.SHOTS, files.TRAJECTORIES],
     "export": [files.EXPORT],
+    "probe": [files.MACHINE],
 }
 
 
@@ -69,6 +70,7 @@ def inputs() -> dict[str, dict[str, Any]]:
             "parameters": orm.Dict({"n_shots": 7, "first_shot": 14, "chemistry": chemistry()}),
         },
         "export": {"model": model, "parameters": orm.Dict({"format": "lammps", "precision": "float32"})},
+        "probe": {"parameters": orm.Dict({"repeat": 1, "seconds": 0.5})},
     }
 
 

@@ -16,6 +16,7 @@ EXAMPLES = (
     jobs.ShootJob(n_shots=3, chemistry=CHEMISTRY),
     jobs.DescribeJob(),
     jobs.ExportJob(),
+    jobs.ProbeJob(),
 )
 
 

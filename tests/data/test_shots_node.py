@@ -34,7 +34,8 @@ def test_arrays_come_back_and_make_a_table() -> None:
     node = ShotsData(arrays).store()
     back = node.arrays()
     assert back.keys() == arrays.keys()
-    assert all(np.array_equal(back[name], arrays[name]) for name in arrays)
+    for name in arrays:
+        np.testing.assert_array_equal(back[name], arrays[name])
     table = node.to_pandas()
     assert (list(table.columns), len(table)) == (list(COLUMNS), 3)
     assert node.trajectories() == {}
@@ -43,8 +44,38 @@ def test_arrays_come_back_and_make_a_table() -> None:
 def test_kept_paths_lie_in_the_node_and_in_its_hash() -> None:
     plain = ShotsData(shot_arrays())
     node = ShotsData(shot_arrays(), pack(kept_paths((1,))))
-    assert node.trajectories()["positions"].shape == (2, 28, 3)
+    times, positions = node.trajectory(1)
+    assert times.tolist() == [0.0, 20.0] and positions.shape == (2, 28, 3)
+    np.testing.assert_allclose(positions[1] - positions[0], 0.1, atol=1e-3)
+    np.testing.assert_allclose(positions[0], node.final_frame(1)[0], atol=0.5001e-3)
+    assert node.trajectory(0) is None and plain.trajectory(1) is None
     assert node.content_hash != plain.content_hash == ShotsData(shot_arrays()).content_hash
+
+
+def test_a_final_frame_is_exact_or_said_not_to_be_there() -> None:
+    arrays = shot_arrays((4, 5, 6), without_final=["intact"])
+    node = ShotsData(arrays).store()
+    positions, velocities = node.final_frame(5)
+    np.testing.assert_array_equal(positions, shot_arrays((4, 5, 6))["positions"][1])
+    np.testing.assert_array_equal(velocities, 1e-3)
+    assert node.final_frame(6) is None
+    assert len(node.arrays()["positions"]) == 2
+    for ask in (node.final_frame, node.trajectory):
+        with pytest.raises(RefusedError, match="shot 7 is not in this batch, which holds 4 to 6"):
+            ask(7)
+
+
+def test_paths_of_the_reactive_groups() -> None:
+    found = list(ShotsData(shot_arrays((0, 1, 2))).paths())
+    assert len(found) == 3
+    np.testing.assert_allclose(found[1].time_fs, [0.0, 20.0])
+    np.testing.assert_allclose(found[1].points, [[[1, 2, 3]], [[1, 2, 1]]], atol=1e-9)
+
+
+def test_equal_content_has_an_equal_hash_whatever_is_kept() -> None:
+    whole, less = ShotsData(shot_arrays()), ShotsData(shot_arrays(without_final=["intact"]))
+    assert whole.content_hash == ShotsData(shot_arrays()).content_hash != less.content_hash
+    assert less.content_hash == ShotsData(shot_arrays(without_final=["intact"])).content_hash
 
 
 def test_a_shot_over_at_once_has_no_drift_and_still_counts() -> None:

@@ -231,3 +231,12 @@ def test_frames_that_do_not_fit_are_refused(parse: Parse) -> None:
     found = parse("equilibrate", ok("equilibrate", outputs), {"slab": slab, "molecule": slab})
     assert found.code == BY_NAME["checksum_mismatch"].code
     assert "'positions' has shape" in (found.message or "")
+
+
+def test_probe(parse: Parse) -> None:
+    machine = {"device": "cuda", "gpus": [{"name": "H200", "memory_gib": 139.8}], "versions": {"torch": "2.13.0"}}
+    found = parse("probe", ok("probe", {files.MACHINE: json.dumps(machine).encode()}))
+    assert found.code is None
+    assert set(found.outputs) == {"results", "machine", "environment"}
+    assert get(found, "machine").get_dict() == machine
+    assert get(found, "environment").get_dict() == {"torch": "2.13.0"}

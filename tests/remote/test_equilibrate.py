@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from aiida_mlgun.contract.errors import RefusedError, RunFailedError
 from aiida_mlgun.contract.jobs import EquilibrateJob
 from aiida_mlgun.remote import equilibrate
 from aiida_mlgun.remote.engine.ase_calculator import PartCalculator
-from aiida_mlgun.remote.engine.evaluator import MaceEvaluator
+from aiida_mlgun.remote.engine.evaluators import System, TorchMace
 from aiida_mlgun.remote.io import read_frames, write_frames
 from aiida_mlgun.remote.mace import calculator
 from aiida_mlgun.science.frames import from_atoms
@@ -67,7 +67,7 @@ class Held(Springs):
         super().__init__(8.0, torch.zeros(0))
         self.is_slab = bool(np.any(pbc))
 
-    def __call__(self, positions: torch.Tensor) -> Energies:
+    def __call__(self, positions: torch.Tensor, keys: Sequence[int] = ()) -> Energies:
         if not self.calls:
             self.rest = positions[0].clone()
         energies, forces = super().__call__(positions)
@@ -78,9 +78,18 @@ class Held(Springs):
         return energies, forces
 
 
+def _use(springs: type[Held], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Springs in place of every model."""
+
+    def make(models: Any, numbers: Any, cell: Any, pbc: Any, *_: Any) -> tuple[Held, dict[str, Any]]:
+        return springs(models, numbers, cell, pbc), {"evaluator": "springs"}
+
+    monkeypatch.setattr(equilibrate, "make_evaluator", make)
+
+
 def test_both_thermostats_give_the_temperature(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """(3/2) k_B T of kinetic energy per moving atom, whatever is fixed; for Langevin on springs also the rest."""
-    monkeypatch.setattr(equilibrate, "MaceEvaluator", Held)
+    _use(Held, monkeypatch)
     monkeypatch.setattr(equilibrate, "MOLECULE_DAMPING_FS", 20.0)
     write_frames(folder / files.MOLECULE, from_atoms([molecule("C6H6")]))
     equilibrate.run(_job(temperature=400.0, timestep_fs=1.0, snapshots=1, discard_fs=4000, fixed_layers=2), folder)
@@ -119,7 +128,7 @@ def test_a_job_from_files_to_files(folder: Path, slab: Atoms) -> None:
 
 def test_snapshots_are_an_interval_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On soft springs of a heavy atom nearly a straight flight: displacement = velocity × interval."""
-    monkeypatch.setattr(equilibrate, "MaceEvaluator", Held)
+    _use(Held, monkeypatch)
     monkeypatch.setattr(Held, "k", 0.0, raising=False)
     write_frames(folder / files.MOLECULE, from_atoms([Atoms("Si2", [[0, 0, 0], [2.3, 0, 0]])]))
     monkeypatch.setattr(equilibrate, "MOLECULE_DAMPING_FS", 1e9)
@@ -150,7 +159,7 @@ def test_no_step_too_many(discard: float, snapshots: int, steps: int) -> None:
 def test_the_moving_part_feels_what_ase_says(small_mace: Make, silicon_and_acetylene: Atoms) -> None:
     atoms, model = silicon_and_acetylene, small_mace("float64")
     moving = np.arange(len(atoms)) > 2
-    evaluate = MaceEvaluator(model, atoms.numbers, atoms.cell.array, atoms.pbc)
+    evaluate = TorchMace(model, System(atoms.numbers, atoms.cell.array, atoms.pbc))
     part = Atoms(atoms.numbers[moving], atoms.positions[moving] + 0.05)
     part.calc = PartCalculator(evaluate, atoms.positions, moving, evaluate.device)
     whole = atoms.copy()
@@ -187,11 +196,11 @@ def test_what_cannot_be_equilibrated_is_refused(folder: Path, slab: Atoms) -> No
 
 def test_a_torn_structure_fails_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Torn(Held):
-        def __call__(self, positions: torch.Tensor) -> Energies:
+        def __call__(self, positions: torch.Tensor, keys: Sequence[int] = ()) -> Energies:
             energies, forces = super().__call__(positions)
             return (energies * torch.nan, forces) if self.calls > 20 else (energies, forces)
 
-    monkeypatch.setattr(equilibrate, "MaceEvaluator", Torn)
+    _use(Torn, monkeypatch)
     with pytest.raises(RunFailedError, match=r"tore .*Si.* apart") as failed:
         equilibrate.run(_job(), folder)
     assert failed.value.status == "unexpected"

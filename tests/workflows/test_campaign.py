@@ -16,7 +16,7 @@ from tests.nodes import acetylene, chemistry, slab_atoms
 
 def campaign(**changes: Any) -> GunParameters:
     data: dict[str, Any] = {"n_shots": 10, "chemistry": chemistry(), "aim": {"height": 9.0}, "min_image_gap": 3.0}
-    data |= {"decision": {"leave_height": 8.0}, "min_vacuum": 1.0, **changes}
+    data |= {"decision": {"leave_height": 8.0}, **changes}
     return load(GunParameters, data, "gun")
 
 
@@ -32,10 +32,12 @@ def test_the_batches_hold_each_shot_once(first: int, n: int, per_job: int) -> No
 
 
 def test_a_batch_is_a_shoot_job_of_this_campaign() -> None:
-    whole = campaign(seed=77, fixed_layers=2, keep_trajectories=["intact"], device="cpu", dynamics={"threads": 3})
+    whole = campaign(
+        seed=77, fixed_layers=2, output={"trajectories": ["intact"]}, device="cpu", dynamics={"threads": 3}
+    )
     for batch in whole.batches():
         job = load(ShootJob, batch, "shoot")
-        assert (job.seed, job.fixed_layers, job.keep_trajectories, job.device) == (77, 2, ("intact",), "cpu")
+        assert (job.seed, job.fixed_layers, job.output.trajectories, job.device) == (77, 2, ("intact",), "cpu")
         assert (job.chemistry, job.aim, job.dynamics) == (whole.chemistry, whole.aim, whole.dynamics)
     start = campaign(seed=77, device="cpu", dynamics={"threads": 3}, equilibrate={"snapshots": 4})
     assert start.equilibrate_parameters() == {
@@ -59,6 +61,12 @@ def test_a_batch_is_a_shoot_job_of_this_campaign() -> None:
         ({"equilibrate": {"temperature": 0}}, "temperature must be positive"),
         ({"equilibrate": {"device": "cpu"}}, "equilibrate.device is the campaign's own"),
         ({"decision": {"leave_height": 12.0}}, "aim.height .* must exceed decision.leave_height"),
+        ({"decision": {"max_drift": 0.01}}, "decision.max_drift is 0.01 meV/atom/ps, and dynamics.precision is mixed"),
+        ({"velocity": {"recipe": "beam", "kinetic_energy": 0.0}}, "kinetic_energy .* must be positive for a beam"),
+        ({"velocity": {"recipe": "beam", "kinetic_energy": -1.0}}, "kinetic_energy .* must be positive for a beam"),
+        ({"dynamics": {"evaluator": "lammps"}}, "gun.dynamics.evaluator: 'lammps' is not one of auto, torch"),
+        ({"output": {"path_every_fs": 0}}, "output.path_every_fs must be positive"),
+        ({"output": {"trajectories": "all"}}, "gun.output.trajectories: a list is needed, not str"),
         ({"chemistry": {"groups": [], "catalogue": []}}, "name at least one reactive group"),
         (
             {"chemistry": {**chemistry(), "catalogue": chemistry()["catalogue"][:-1]}},
@@ -115,19 +123,62 @@ def test_a_group_atom_that_the_molecule_lacks(atom: int) -> None:
 
 
 def test_a_vacuum_too_small() -> None:
-    assert "the vacuum is too small" in refused(campaign(min_vacuum=9.0))
-    open_above = slab_atoms()
-    open_above.pbc = (True, True, False)
-    check_system(campaign(min_vacuum=9.0), open_above, acetylene(), 5.0)
+    low = slab_atoms(18.0)
+    sentence = refused(campaign(), slab=low)
+    assert sentence.startswith(
+        "the vacuum is too small: the molecule starts 2.6 Å below the slab's next periodic image, 5.0"
+    )
+    assert "Lengthen the cell by 2.4 Å along z, lower aim.height, or switch periodicity along z off." in sentence
+    check_system(campaign(), slab_atoms(18.0 + 2.5), acetylene(), 5.0)
+    assert "9.0 Å are needed" in refused(campaign(min_vacuum=9.0), slab=low)
+    assert "5.0 Å are needed" in refused(campaign(min_vacuum=1.0), slab=low)  # the model would feel the image
+    low.pbc = (True, True, False)
+    check_system(campaign(min_vacuum=9.0), low, acetylene(), 5.0)
+
+
+def test_a_height_that_is_found() -> None:
+    """Just outside r_max: 5.0 + 0.5 Å, C2H2's 1.7 Å, and 0.35 Å of the buckled dimers; so much room is needed above."""
+    found = campaign(aim={"height": None}, decision={"leave_height": None})
+    check_system(found, slab_atoms(30.0), acetylene(), 5.0)
+    assert "the vacuum is too small" in refused(found, slab=slab_atoms(18.0))
+    sentence = refused(campaign(aim={"height": None}, decision={"leave_height": 9.0}))
+    assert sentence.startswith(
+        "decision.leave_height is 9 Å, and shots start 7.5 Å high, just outside the model's r_max"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"dynamics": {"timestep_fs": 2.0}}, "dynamics.timestep_fs is 2 fs, too long for H"),
+        ({"equilibrate": {"timestep_fs": 1.5}}, "equilibrate.timestep_fs is 1.5 fs, too long for H"),
+        (
+            {"dynamics": {"timestep_fs": 1.0}, "velocity": {"recipe": "beam", "kinetic_energy": 20.0}},
+            "dynamics.timestep_fs is 1 fs, in which H moves 0.15 Å (300 K and the impact make 0.149 Å/fs)",
+        ),
+    ],
+)
+def test_time_steps_too_long(changes: dict[str, Any], sentence: str) -> None:
+    assert refused(campaign(**changes)).startswith(sentence)
+
+
+def test_atoms_without_a_mass_of_their_own() -> None:
+    ghost, heavy, nothing = acetylene(), acetylene(), acetylene()
+    ghost.numbers[3] = 0
+    assert refused(campaign(), molecule=ghost).startswith("the molecule: atom 3 is no element (atomic number 0)")
+    heavy.set_masses([12.011, 12.011, 2.014, 1.008])
+    sentence = refused(campaign(), molecule=heavy)
+    assert sentence.startswith("the molecule: atom 2 (H) has the mass 2.014 u; shots use the standard one, 1.008 u.")
+    for mass in (0.0, -1.0, float("nan")):
+        nothing.set_masses([mass, 12.011, 1.008, 1.008])
+        assert "atom 0 (C) has the mass" in refused(campaign(), molecule=nothing)
 
 
 def test_two_molecules_at_once() -> None:
     pair = acetylene()
     other = pair.copy()
     other.positions += np.array([3.0, 0, 0])
-    assert "made of 2 fragments" in refused(
-        campaign(aim={"height": 9.5}, min_vacuum=0.1, min_image_gap=1.0), molecule=pair + other
-    )
+    assert "made of 2 fragments" in refused(campaign(aim={"height": 9.5}, min_image_gap=1.0), molecule=pair + other)
 
 
 def test_the_cell_of_the_molecule_does_not_matter() -> None:

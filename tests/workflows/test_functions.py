@@ -78,6 +78,20 @@ def test_a_kept_path_comes_out_whole() -> None:
     assert len(extract_shot(shots, orm.Int(1))) == 1
 
 
+def test_a_shot_of_which_nothing_was_kept_says_how_to_get_it() -> None:
+    shots = ShotsData(shot_arrays((7, 8), without_final=["intact"])).store()
+    assert len(extract_shot(shots, orm.Int(7))) == 1
+    with pytest.raises(
+        RefusedError, match=r"no frame of shot 8 \(intact\) was kept. Its seed replays it: .*first_shot 8"
+    ):
+        extract_shot(shots, orm.Int(8))
+
+
+def test_a_kept_path_serves_when_the_final_frame_is_not_kept() -> None:
+    shots = ShotsData(shot_arrays((7, 8), without_final=["intact"]), pack(kept_paths((8,)))).store()
+    assert extract_shot(shots, orm.Int(8)).frames().tag("step").tolist() == ["0.0", "20.0"]
+
+
 @pytest.mark.parametrize(("held", "which"), [((7, 8), "7 to 8"), ((), "none")])
 def test_a_shot_of_another_batch(held: tuple[int, ...], which: str) -> None:
     with pytest.raises(RefusedError, match=f"shot 9 is not in this batch, which holds {which}."):

@@ -170,10 +170,10 @@ def test_overrides_go_deep(build: Build) -> None:
 
 def test_the_gun_finds_the_groups_unless_they_are_named(build: Build) -> None:
     found = build("gun").parameters["chemistry"]
-    assert found["groups"] == [{"name": "C0C1", "atoms": [0, 1]}]
+    assert found["groups"] == [{"name": "C0C1", "atoms": [0, 1], "pattern": ""}]
     assert found["catalogue"] == chemistry()["catalogue"]
     named = build("gun", None, {"chemistry": {"groups": [{"name": "end", "atoms": [0]}]}}).parameters["chemistry"]
-    assert named["groups"] == [{"name": "end", "atoms": [0]}]
+    assert named["groups"] == [{"name": "end", "atoms": [0], "pattern": ""}]
 
 
 def test_stages_differ_where_they_say_so(aiida_code_installed: Callable[..., orm.InstalledCode]) -> None:

@@ -161,7 +161,7 @@ def test_finetune_elements_from_stage_to_stage(refusal: Refusal) -> None:
 
 def gun(**changes: Any) -> dict[str, Any]:
     parameters = {"n_shots": 1, "chemistry": chemistry(), "aim": {"height": 9.0}, "min_image_gap": 3.0}
-    parameters |= {"min_vacuum": 1.0, **changes.pop("parameters", {})}
+    parameters |= changes.pop("parameters", {})
     slab, molecule = orm.StructureData(ase=slab_atoms()), orm.StructureData(ase=acetylene())
     return {
         "model": ModelData(model_contents()),
@@ -180,6 +180,17 @@ def gun(**changes: Any) -> dict[str, Any]:
         ({"fixed_layers": 40}, "fixed_layers is 40, and the slab has"),
         ({"chemistry": {**chemistry(), "groups": [{"name": "X", "atoms": [9]}]}}, "the group 'X' names atom [9]"),
         ({"n_shot": 3}, "gun: unknown key 'n_shot'"),
+        ({"n_shots": 0}, "n_shots must be at least 1, not 0."),
+        (
+            {"min_vacuum": 40.0},
+            "the vacuum is too small: the molecule starts 24.6 Å below the slab's next periodic image",
+        ),
+        ({"dynamics": {"timestep_fs": 2.0}}, "dynamics.timestep_fs is 2 fs, too long for H"),
+        ({"equilibrate": {"timestep_fs": 2.0}}, "equilibrate.timestep_fs is 2 fs, too long for H"),
+        ({"dynamics": {"evaluator": "lammps"}}, "gun.dynamics.evaluator: 'lammps' is not one of auto, torch"),
+        ({"velocity": {"recipe": "beam", "kinetic_energy": -1.0}}, "velocity.kinetic_energy (eV) must be positive"),
+        ({"velocity": {"temperature": 0.0}}, "velocity.temperature must be positive, not 0.0 K."),
+        ({"decision": {"max_drift": 1e-3}}, "float32 forces cannot hold less than 0.02. Take precision float64"),
     ],
 )
 def test_gun_parameters(parameters: dict[str, Any], sentence: str, refusal: Refusal) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.common.links import LinkType
-from aiida.engine import ProcessState
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
@@ -17,11 +15,12 @@ from aiida_mlgun.calculations.train import TrainCalculation
 from aiida_mlgun.contract.status import BY_NAME, TABLE
 from aiida_mlgun.workflows.train import TrainWorkChain
 
+from .ended import code_of, end_job, status
 from .stages import small_stage
 
 Ended = Callable[..., orm.CalcJobNode]
 CUT_OFF = ("wall_time", "terminated", "manifest_missing")
-SCHEDULER = {"ERROR_SCHEDULER_OUT_OF_WALLTIME": 120, "ERROR_SCHEDULER_NODE_FAILURE": 140}
+SCHEDULER = ("ERROR_SCHEDULER_OUT_OF_WALLTIME", "ERROR_SCHEDULER_NODE_FAILURE")
 
 
 @pytest.fixture
@@ -40,32 +39,9 @@ def ended(chain: TrainWorkChain, aiida_localhost: orm.Computer) -> Ended:
     """``ended(code, epoch)``: the chain's last job ended with this code and, perhaps, a checkpoint; it is inspected."""
 
     def add(code: int, epoch: int | None = None, message: str = "") -> orm.CalcJobNode:
-        job = orm.CalcJobNode(computer=aiida_localhost, process_type="aiida.calculations:mlgun.train")
-        job.base.links.add_incoming(chain.ctx.inputs.parameters.store(), LinkType.INPUT_CALC, "parameters")
-        job.store()
-        if epoch is not None:
-            folder = orm.FolderData()
-            folder.base.attributes.set("epoch", epoch)
-            folder.base.links.add_incoming(job, LinkType.CREATE, "checkpoint")
-            folder.store()
-        job.set_process_state(ProcessState.FINISHED)
-        job.set_exit_status(code)
-        job.set_exit_message(message)
-        chain.ctx.children.append(job)
-        chain.ctx.iteration += 1
-        return job
+        return end_job(chain, aiida_localhost, code, message, None if epoch is None else {"epoch": epoch})
 
     return add
-
-
-def code_of(name: str) -> int:
-    return SCHEDULER.get(name) or BY_NAME[name].code
-
-
-def status(chain: TrainWorkChain) -> int | None:
-    """The exit code with which the chain ends after its last job; None or 0: it goes on."""
-    found = chain.inspect_process()
-    return None if found is None else found.status
 
 
 @pytest.mark.parametrize("name", [*CUT_OFF, *SCHEDULER])

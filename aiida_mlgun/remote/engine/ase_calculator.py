@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from .evaluator import Evaluator
+from .evaluator import Deferred, Evaluator
 
 
 class PartCalculator(Calculator):
@@ -39,6 +39,8 @@ class PartCalculator(Calculator):
         assert self.atoms is not None
         self._positions[self._moving] = self.atoms.positions
         x = torch.as_tensor(self._positions, device=self._device)[None]
-        energies, forces = self._evaluate(x)
+        if isinstance(self._evaluate, Deferred) and self._evaluate.deferred:
+            self._evaluate.refresh(x, (0,))
+        energies, forces = self._evaluate(x, (0,))
         energy = float(energies[0])
         self.results = {"energy": energy, "free_energy": energy, "forces": forces[0].cpu().numpy()[self._moving]}

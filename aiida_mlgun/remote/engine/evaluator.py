@@ -1,106 +1,51 @@
-"""Energies and forces of a batch of systems with the same atoms, by a MACE model in whatever precision it has."""
+"""What the engine asks of whoever moves atoms; the answers are in :mod:`.evaluators`."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from ase.data import chemical_symbols
-from numpy.typing import NDArray
-
-from ...contract.errors import RefusedError
-from .neighbours import SkinLists, within_reach
-
-SKIN = 0.5  # Å; about 50 rebuilds per 1000 steps of 0.5 fs at 300 K
 
 
 class Evaluator(Protocol):
-    """What moves atoms."""
+    """What moves atoms.  A system keeps its key (a shot's number) for as long as it lives."""
 
-    def __call__(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, positions: torch.Tensor, keys: Sequence[int] = ()) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (rows, n, 3), Å → energies (rows,), eV, and forces (rows, n, 3), eV/Å; float64 all.
 
         Rows do not see each other.  A row that can't be evaluated has the energy NaN.
+
+        :param keys: one per row, all different: whose neighbour lists to use; () numbers the rows from 0.
         """
 
 
-class MaceEvaluator:
-    """A MACE model (``ScaleShiftMACE``) on systems of atoms ``numbers`` (n,) in ``cell`` (3, 3), Å, with ``pbc`` (3,).
+@runtime_checkable
+class Listing(Protocol):
+    """An evaluator with neighbour lists, one per key, made at reference positions that decide its last digits."""
 
-    Device and precision are the model's.  Energies are the float64 sum of the isolated atoms' energies plus the
-    model's interaction energy, so that a float32 model keeps its digits for the part that changes.
+    def references(self, keys: Sequence[int]) -> torch.Tensor:
+        """(rows, n, 3), Å, where the lists of ``keys`` were made; NaN for a key without a list."""
 
-    :param head: the model's head; None takes the last one.
-    :raises RefusedError: for an element (``element_not_covered``) or a head that the model lacks.
+    def recall(self, keys: Sequence[int], references: torch.Tensor) -> None:
+        """Make the lists of ``keys`` as they were made at ``references``, so that a resumed run goes on bit for bit."""
+
+    def forget(self, keys: Sequence[int]) -> None:
+        """Drop the lists of ``keys``; unknown ones are passed over."""
+
+
+@runtime_checkable
+class Deferred(Protocol):
+    """An evaluator that never asks the device in the middle of a segment whether its lists still hold.
+
+    Before a segment call :meth:`refresh`, after it ask :meth:`outrun`; if so, the segment has to be done again from
+    its start in smaller pieces.
     """
 
-    def __init__(
-        self,
-        model: torch.nn.Module,
-        numbers: NDArray[np.integer[Any]],
-        cell: NDArray[np.float64],
-        pbc: NDArray[np.bool_],
-        *,
-        head: str | None = None,
-        skin: float = SKIN,
-    ) -> None:
-        known = [int(z) for z in _tensor(model, "atomic_numbers")]
-        lacking = sorted({int(z) for z in numbers} - set(known))
-        if lacking:
-            names = ", ".join(chemical_symbols[z] for z in lacking)
-            raise RefusedError(f"the model does not know {names}.", status="element_not_covered")
-        heads: list[str] = list(getattr(model, "heads", None) or ["Default"])
-        if head is not None and head not in heads:
-            raise RefusedError(f"the model has no head {head!r}. It has: {', '.join(heads)}.")
-        for parameter in model.parameters():
-            parameter.requires_grad_(False)
-        r_max = _tensor(model, "r_max")
-        self.r_max = float(r_max)
-        self.model, self.n_atoms = model.eval(), len(numbers)
-        self.device, self.dtype = r_max.device, r_max.dtype
-        self.lists = SkinLists(self.n_atoms, cell, pbc, self.r_max, skin, self.device, self.dtype)
-        species = torch.tensor([known.index(int(z)) for z in numbers], device=self.device)
-        self._attributes = torch.nn.functional.one_hot(species, len(known)).to(self.dtype)
-        self._cell = torch.as_tensor(np.asarray(cell), dtype=self.dtype, device=self.device)
-        self._head = len(heads) - 1 if head is None else heads.index(head)
-        e0s = _tensor(model.get_submodule("atomic_energies_fn"), "atomic_energies")
-        isolated = e0s.double().reshape(-1, len(known))
-        self._isolated = isolated[min(self._head, len(isolated) - 1), species].sum()
-        self._static: dict[int, dict[str, torch.Tensor]] = {}
+    deferred: bool
 
-    def __call__(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """See :class:`Evaluator`."""
-        rows = len(positions)
-        edges = self.lists.edges(positions)
-        graph = {
-            **self._batch(rows),
-            "positions": positions.detach().reshape(-1, 3).to(self.dtype, copy=True),
-            "edge_index": edges.index,
-            "shifts": edges.shifts,
-        }
-        # on a CPU, TorchScript's optimiser gains nothing and makes a process's first call differ in its last digits
-        with torch.jit.optimized_execution(self.device.type != "cpu"):  # type: ignore[attr-defined]
-            out = self.model(graph, training=False, compute_force=True)
-        energies = out["interaction_energy"].detach().double() + self._isolated
-        forces = out["forces"].detach().double().reshape(rows, self.n_atoms, 3)
-        return energies.masked_fill(~within_reach(positions), torch.nan), forces
+    def refresh(self, positions: torch.Tensor, keys: Sequence[int]) -> None:
+        """Remake the lists of systems that have moved more than a quarter of a skin since theirs were made."""
 
-    def _batch(self, rows: int) -> dict[str, torch.Tensor]:
-        if rows not in self._static:
-            systems = torch.arange(rows, device=self.device)
-            self._static[rows] = {
-                "node_attrs": self._attributes.repeat(rows, 1),
-                "batch": systems.repeat_interleave(self.n_atoms),
-                "ptr": torch.arange(rows + 1, device=self.device) * self.n_atoms,
-                "cell": self._cell.repeat(rows, 1),
-                "head": torch.full_like(systems, self._head),
-            }
-        return self._static[rows]
-
-
-def _tensor(model: torch.nn.Module, name: str) -> torch.Tensor:
-    value = getattr(model, name, None)
-    if not isinstance(value, torch.Tensor):
-        raise RefusedError(f"this is no MACE model: it has no {name}.")
-    return value
+    def outrun(self) -> bool:
+        """Whether since the last call a system moved farther than its list allows; asks the device once."""

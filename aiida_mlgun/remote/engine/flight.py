@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Saved = dict[str, NDArray[Any]]  # named arrays, none of them of Python objects
 
 EXPLODED = "exploded"
 MAX_STEPS = "max_steps"
@@ -22,6 +23,12 @@ class Watcher(Protocol):
 
         NaN positions tell that the model gave no finite number any more; the shot ends whatever is returned.
         """
+
+    def state(self) -> Saved:
+        """What :meth:`restore` needs."""
+
+    def restore(self, saved: Saved) -> None:
+        """Make this watcher, new and of the same shot, the one whose :meth:`state` this is."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Landed:
     :param energy_start, energy_end: total energy, eV, at t = 0 and at the last finite look.
     :param drift: meV/atom/ps, slope of the least-squares line through the total energy at all looks.
     :param energy_max_dev: meV/atom, largest distance of the total energy from its start.
-    :param frame_times: (k,), fs, and ``frames`` (k, n, 3), Å, float32: the path at all looks; empty if not kept.
+    :param force_spread_max: eV/Å, largest spread of a committee's forces at a look; NaN without a committee.
     """
 
     shot: int
@@ -57,20 +64,18 @@ class Landed:
     energy_end: float
     drift: float
     energy_max_dev: float
-    frame_times: Floats
-    frames: NDArray[np.float32]
+    force_spread_max: float
 
 
 class Flight:
     """The books of one shot."""
 
-    def __init__(self, launch: Launch, timestep_fs: float, max_steps: int, keep_frames: bool) -> None:
+    def __init__(self, launch: Launch, timestep_fs: float, max_steps: int) -> None:
         self.launch, self.timestep_fs, self.max_steps = launch, timestep_fs, max_steps
         self.steps = 0
-        self._keep_frames = keep_frames
-        self._frames: list[NDArray[np.float32]] = []
         self._looks: list[tuple[float, float]] = []  # fs, eV
         self._positions, self._velocities = launch.positions, launch.velocities
+        self._force_spread_max = float("nan")
         self._ended: str | None = None
 
     @property
@@ -78,11 +83,14 @@ class Flight:
         """Steps until ``max_steps``."""
         return self.max_steps - self.steps
 
-    def look(self, steps: int, positions: Floats, velocities: Floats, energy: float) -> bool:
+    def look(
+        self, steps: int, positions: Floats, velocities: Floats, energy: float, force_spread: float = float("nan")
+    ) -> bool:
         """Note the state after ``steps`` more steps; whether the shot is over.
 
         :param positions, velocities: (n, 3), Å and Å/fs; copied.
         :param energy: total, eV.
+        :param force_spread: of a committee, eV/Å; NaN without one.
         """
         self.steps += steps
         time = self.steps * self.timestep_fs
@@ -93,8 +101,7 @@ class Flight:
             return True
         self._positions, self._velocities = positions.copy(), velocities.copy()
         self._looks.append((time, energy))
-        if self._keep_frames:
-            self._frames.append(positions.astype(np.float32))
+        self._force_spread_max = float(np.fmax(self._force_spread_max, force_spread))
         self._ended = watcher.update(time, self._positions, self._velocities)
         if self._ended is None and self.left <= 0:
             self._ended = MAX_STEPS
@@ -117,9 +124,30 @@ class Flight:
             float(energies[-1]) if known else np.nan,
             slope(times, energies) * 1e6 / n_atoms,
             float(np.abs(energies - energies[0]).max()) * 1e3 / n_atoms if known else np.nan,
-            times if self._keep_frames else times[:0],
-            np.array(self._frames, dtype=np.float32).reshape(-1, n_atoms, 3),
+            self._force_spread_max,
         )
+
+    def state(self) -> Saved:
+        """What :meth:`restore` needs, beside the positions and velocities of the last look."""
+        own = {
+            "steps": np.array(self.steps),
+            "looks": np.array(self._looks, dtype=np.float64).reshape(-1, 2),
+            "force_spread_max": np.array(self._force_spread_max),
+        }
+        return own | {f"watcher.{name}": array for name, array in self.launch.watcher.state().items()}
+
+    def restore(self, saved: Saved, positions: Floats, velocities: Floats) -> None:
+        """Make this flight, new and of the same launch, the one whose :meth:`state` this is.
+
+        :param positions, velocities: (n, 3), Å and Å/fs, of its last look; copied.
+        """
+        self.steps = int(saved["steps"])
+        self._looks = [(float(time), float(energy)) for time, energy in saved["looks"]]
+        self._force_spread_max = float(saved["force_spread_max"])
+        self._positions, self._velocities = positions.copy(), velocities.copy()
+        prefix = "watcher."
+        watcher = {name.removeprefix(prefix): array for name, array in saved.items() if name.startswith(prefix)}
+        self.launch.watcher.restore(watcher)
 
 
 def slope(x: Floats, y: Floats) -> float:

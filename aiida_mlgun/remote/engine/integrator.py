@@ -12,6 +12,7 @@ v(t+Δt) = v½ + a(t+Δt) Δt/2  ``velocities``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,19 +30,33 @@ class State:
 
     :param positions: (rows, n, 3), Å.   :param velocities: (rows, n, 3), Å/fs.
     :param forces: (rows, n, 3), eV/Å.   :param energies: (rows,), potential energy, eV.
+    :param keys: one per row, all different: the number by which the evaluator knows the system.
     """
 
     positions: torch.Tensor
     velocities: torch.Tensor
     forces: torch.Tensor
     energies: torch.Tensor
+    keys: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.energies)
 
     def rows(self, index: list[int]) -> State:
         """The systems ``index``, in that order."""
-        return State(self.positions[index], self.velocities[index], self.forces[index], self.energies[index])
+        keys = tuple(self.keys[row] for row in index)
+        return State(self.positions[index], self.velocities[index], self.forces[index], self.energies[index], keys)
+
+    @staticmethod
+    def join(parts: Sequence[State]) -> State:
+        """All systems of one or more ``parts``, one part after the other."""
+        return State(
+            torch.cat([part.positions for part in parts]),
+            torch.cat([part.velocities for part in parts]),
+            torch.cat([part.forces for part in parts]),
+            torch.cat([part.energies for part in parts]),
+            tuple(key for part in parts for key in part.keys),
+        )
 
 
 @dataclass(frozen=True)
@@ -66,18 +81,21 @@ def inertia(masses: NDArray[np.floating[Any]], fixed: NDArray[np.bool_], device:
     return Inertia(push[:, None], half_mass, int(free.sum()))
 
 
-def nve_init(evaluate: Evaluator, positions: torch.Tensor, velocities: torch.Tensor, body: Inertia) -> State:
-    """The state at t = 0: forces evaluated, velocities of fixed atoms zero."""
-    energies, forces = evaluate(positions)
-    return State(positions, torch.where(body.push > 0, velocities, 0.0), forces, energies)
+def nve_init(
+    evaluate: Evaluator, positions: torch.Tensor, velocities: torch.Tensor, body: Inertia, keys: Sequence[int] = ()
+) -> State:
+    """The state at t = 0: forces evaluated, velocities of fixed atoms zero; keys () numbers the rows from 0."""
+    names = tuple(keys) or tuple(range(len(positions)))
+    energies, forces = evaluate(positions, names)
+    return State(positions, torch.where(body.push > 0, velocities, 0.0), forces, energies, names)
 
 
 def nve_step(evaluate: Evaluator, state: State, body: Inertia, dt: float | torch.Tensor) -> State:
     """One step of ``dt``, fs; a tensor (rows, 1, 1) gives each row its own step, 0 leaves it as it is."""
     half = state.velocities + state.forces * body.push * (0.5 * dt)
     positions = state.positions + half * dt
-    energies, forces = evaluate(positions)
-    return State(positions, half + forces * body.push * (0.5 * dt), forces, energies)
+    energies, forces = evaluate(positions, state.keys)
+    return State(positions, half + forces * body.push * (0.5 * dt), forces, energies, state.keys)
 
 
 def kinetic_energy(velocities: torch.Tensor, body: Inertia) -> torch.Tensor:

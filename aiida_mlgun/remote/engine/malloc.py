@@ -2,6 +2,9 @@
 
 By default glibc maps each block of more than 128 KiB anew and returns it at once, so every tensor of every step is page
 faulted again; measured with MACE on a CPU: 1.7 times (float32) to 2.4 times (float64) slower.
+
+Threads, measured too: jobs that share a node are best run as one process per core with one thread each
+(``dynamics.threads`` 1); one process with two threads does a fifth less than two with one.
 """
 
 from __future__ import annotations

@@ -18,11 +18,14 @@ class Stop:
     Inside ``with`` the signals of :data:`MEANING` are noted instead of acted on.
 
     :param max_seconds: budget counted from here; the run also ends when a piece as long as the last would exceed it.
+
+    While ``patient`` is True only signals count: a run may do its first piece of work however long it took to start.
     """
 
     def __init__(self, max_seconds: float | None = None) -> None:
         self.start = self._asked = time.monotonic()
         self.max_seconds = max_seconds
+        self.patient = False
         self._signal: str | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -30,9 +33,9 @@ class Stop:
         """The reason to end, if there is one."""
         now = time.monotonic()
         piece, self._asked = now - self._asked, now
-        if self._signal is None and self.max_seconds is not None and now - self.start + piece > self.max_seconds:
-            return "wall_time"
-        return self._signal
+        if self._signal is not None or self.max_seconds is None or self.patient:
+            return self._signal
+        return "wall_time" if now - self.start + piece > self.max_seconds else None
 
     @property
     def seconds(self) -> float:

@@ -8,7 +8,6 @@ passed over for the generation before.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,14 +20,14 @@ from typing import Any
 
 import torch
 
-from ...contract.errors import RefusedError, RunFailedError
+from ...contract.errors import RunFailedError
+from ...contract.generations import DOCUMENT, seal, unseal
 from ...contract.manifest import sha256_file, write_atomically
-from ...contract.strict import dump, load
+from ..generations import check_files, newest_whole, sync
 from .identity import Identity, difference
 
 KEPT = 2
 START = "start.pt"  # the weights before the first epoch, as MACE made them from the parent or from nothing
-_MANIFEST = re.compile(r"state-(\d{6})\.json")
 _OURS = re.compile(r"((state|best|curve)-\d{6}\.(pt|json|txt)|start\.pt)(\.part)?")
 
 
@@ -82,34 +81,18 @@ class Checkpoints:
 
         :raises RunFailedError: ``checkpoint_unusable`` for a whole generation of another training.
         """
-        said: list[str] = []
-        for path in self._manifests():
-            try:
-                found = self.read(path)
-            except RefusedError as error:
-                said.append(str(error))
-                path.unlink()
-                continue
+        found, said = newest_whole(self._manifests(), self.read)
+        if found is not None:
             self._compare(found)
-            return found, tuple(said)
-        return None, tuple(said)
+        return found, said
 
     def read(self, path: Path) -> Generation:
         """One generation, its files' checksums compared.
 
         :raises RefusedError: damaged, foreign, or a file is missing.
         """
-        try:
-            told = json.loads(path.read_text())
-            if told["sha256"] != _sum(told["generation"]):
-                raise RefusedError("it has been altered")
-            found: Generation = load(Generation, told["generation"], path.name)
-        except (KeyError, TypeError, ValueError) as error:  # RefusedError is a ValueError
-            raise RefusedError(f"{path.name} is damaged or foreign ({error}).") from error
-        for name, sha256 in found.files.items():
-            file = self.folder / name
-            if not _OURS.fullmatch(name) or not file.is_file() or sha256_file(file) != sha256:
-                raise RefusedError(f"{name} of checkpoint {found.marks.epoch} is missing, cut off or altered.")
+        found = unseal(Generation, path.read_bytes(), path.name)
+        check_files(self.folder, found.files, f"checkpoint {found.marks.epoch}")
         return found
 
     def at(self, epoch: int) -> Generation:
@@ -179,10 +162,8 @@ class Checkpoints:
         }
         versions = metadata.version("mace-torch"), torch.__version__
         found = Generation(marks, held, self.identity, self.name, self.seed, *versions)
-        told = {"generation": dump(found), "sha256": _sum(dump(found))}
-        content = json.dumps(told, indent=1, sort_keys=True, allow_nan=False)
-        write_atomically(self.folder / f"state-{number}.json", content.encode())
-        _sync(self.folder)
+        write_atomically(self.folder / f"state-{number}.json", seal(found))
+        sync(self.folder)
         self._prune()
 
     def _write(self, name: str, put: Callable[[Path], Any]) -> str:
@@ -197,7 +178,7 @@ class Checkpoints:
 
     def _manifests(self) -> list[Path]:
         """Newest first."""
-        found = [path for path in self._files() if _MANIFEST.fullmatch(path.name)]
+        found = [path for path in self._files() if DOCUMENT.fullmatch(path.name)]
         return sorted(found, key=lambda path: path.name, reverse=True)
 
     def _files(self) -> list[Path]:
@@ -224,19 +205,7 @@ class Checkpoints:
             raise RunFailedError("checkpoint_unusable", f"the checkpoint is of {other}.")
 
 
-def _sum(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
 def _check_finite(weights: Mapping[str, torch.Tensor]) -> None:
     for key, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise RunFailedError("loss_diverged", f"the weight {key!r} is not finite.")
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

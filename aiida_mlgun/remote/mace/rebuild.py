@@ -58,6 +58,22 @@ def rebuild(config: dict[str, Any], weights: dict[str, torch.Tensor], dtype: tor
 
     :raises RefusedError: when the configuration is foreign or the weights do not fit it.
     """
+    model = blank(config)
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    # constants that e3nn derives from the architecture are not stored twice
+    lost = [key for key in missing if key in dict(model.named_parameters())]
+    if lost or unexpected:
+        raise RefusedError(f"the weights do not fit the configuration: {(lost + list(unexpected))[:3]}.")
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model.to(dtype).eval()
+
+
+def blank(config: dict[str, Any]) -> MaceModel:
+    """A model of ``config`` with MACE's random weights, in the precision that it was stored in.
+
+    :raises RefusedError: when the configuration is foreign.
+    """
     if config.get("model_class") != "ScaleShiftMACE":
         raise RefusedError(f"unknown model class {config.get('model_class')!r} in the model's configuration.")
     arguments = {key: value for key, value in config.items() if key not in ("model_class", "dtype")}
@@ -74,17 +90,9 @@ def rebuild(config: dict[str, Any], weights: dict[str, torch.Tensor], dtype: tor
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, str(config["dtype"])))
     try:
-        model: MaceModel = modules.ScaleShiftMACE(**arguments)
-        missing, unexpected = model.load_state_dict(weights, strict=False)
-        # constants that e3nn derives from the architecture are not stored twice
-        lost = [key for key in missing if key in dict(model.named_parameters())]
-        if lost or unexpected:
-            raise RefusedError(f"the weights do not fit the configuration: {(lost + list(unexpected))[:3]}.")
+        return modules.ScaleShiftMACE(**arguments)
     finally:
         torch.set_default_dtype(before)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    return model.to(dtype).eval()
 
 
 def _gate_name(gate: Any) -> str:

@@ -16,6 +16,7 @@ from ...data.frames import FramesData
 from ...data.shots import ShotsData
 from ...science.frames import from_atoms
 from ...science.outcomes.catalogue import outcome_names, productive_names
+from ...science.shot_arrays import final_frame, row_of, trajectory
 from ...science.statistics import outcome_table, sticking
 
 
@@ -49,36 +50,38 @@ def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
 
 @calcfunction
 def extract_shot(shots: ShotsData, shot: orm.Int) -> FramesData:
-    """One shot as frames with velocities: its kept path if there is one, else its last frame.
+    """One shot as frames: its kept path (to 0.001 Å) if there is one, else its last frame, exact and with velocities.
 
     Tags: ``run`` is the shot's number, ``stratum`` its outcome, ``step`` the time in fs.
 
-    :raises RefusedError: when the batch does not hold that shot.
+    :raises RefusedError: when the batch does not hold that shot, or kept no frame of it.
     """
     arrays = shots.arrays()
-    rows = np.flatnonzero(arrays["shot"] == shot.value)
-    if not len(rows):
-        held = arrays["shot"]
-        which = f"{held.min()} to {held.max()}" if len(held) else "none"
-        raise RefusedError(f"shot {shot.value} is not in this batch, which holds {which}.")
-    row = int(rows[0])
-    images, times = path_of(shots, arrays, row)
+    row = row_of(arrays, shot.value)
+    images, times = frames_of(shots, arrays, row)
     tags = {"run": str(shot.value), "stratum": str(arrays["outcome"][row])}
     columns = {name: [value] * len(images) for name, value in tags.items()} | {"step": [f"{t:.1f}" for t in times]}
     return FramesData(from_atoms(images, columns), {"shots": shots.uuid, "shot": shot.value})
 
 
-def path_of(shots: ShotsData, arrays: dict[str, Any], row: int) -> tuple[list[Atoms], list[float]]:
-    """The frames (Å, velocities Å/fs with the last one alone) and times (fs) of the shot in ``row``."""
+def frames_of(shots: ShotsData, arrays: dict[str, Any], row: int) -> tuple[list[Atoms], list[float]]:
+    """The frames (Å, velocities Å/fs with a final frame alone) and times (fs) of the shot in ``row``.
+
+    :raises RefusedError: when no frame of it was kept, saying how to get one.
+    """
 
     def image(positions: Any) -> Atoms:
         return Atoms(arrays["numbers"], positions, cell=arrays["cell"], pbc=arrays["pbc"])
 
-    kept = shots.trajectories()
-    held = np.flatnonzero(kept["shot"] == arrays["shot"][row]) if kept else []
-    if len(held):
-        part = slice(int(kept["offsets"][held[0]]), int(kept["offsets"][held[0] + 1]))
-        return [image(p) for p in kept["positions"][part].astype(float)], kept["time_fs"][part].tolist()
-    last = image(arrays["positions"][row])
-    last.arrays["velocities_A_fs"] = arrays["velocities"][row]
-    return [last], [float(arrays["end_fs"][row])]
+    number, outcome = int(arrays["shot"][row]), str(arrays["outcome"][row])
+    path, last = trajectory(shots.trajectories(), number), final_frame(arrays, row)
+    if path is not None:
+        return [image(positions) for positions in path[1]], path[0].tolist()
+    if last is None:
+        raise RefusedError(
+            f"no frame of shot {number} ({outcome}) was kept. Its seed replays it: shoot again with the same campaign "
+            f"seed and start states, first_shot {number}, n_shots 1 and output.final_frames: ['*']."
+        )
+    end = image(last[0])
+    end.arrays["velocities_A_fs"] = last[1]
+    return [end], [float(arrays["end_fs"][row])]

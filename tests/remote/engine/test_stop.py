@@ -26,6 +26,19 @@ def test_the_budget_ends_the_run_one_piece_early() -> None:
     assert stop() == "wall_time"  # 0.15 s gone, another piece like it would end at 0.30 s
 
 
+def test_a_patient_one_heeds_signals_only() -> None:
+    with Stop(max_seconds=0.0) as stop:
+        stop.patient = True
+        assert stop() is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop() == "terminated"
+    late = Stop(max_seconds=0.0)
+    late.patient = True
+    assert late() is None
+    late.patient = False
+    assert late() == "wall_time"
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "terminated"), (signal.SIGUSR1, "wall_time")])
 def test_a_signal_is_noted_and_the_handler_put_back(number: signal.Signals, status: str) -> None:
     before = signal.getsignal(number)

@@ -15,9 +15,9 @@ from mace.modules.loss import WeightedEnergyForcesLoss
 from mace.modules.models import ScaleShiftMACE
 
 from aiida_mlgun.contract.errors import RefusedError, RunFailedError
+from aiida_mlgun.contract.generations import seal
 from aiida_mlgun.contract.manifest import sha256_file
 from aiida_mlgun.contract.training import Stage
-from aiida_mlgun.remote.mace import checkpoints
 from aiida_mlgun.remote.mace.checkpoints import Checkpoints
 from aiida_mlgun.remote.mace.running import Ran, run_stage
 from aiida_mlgun.remote.mace.trust import open_pickle
@@ -201,7 +201,7 @@ def test_a_checkpoint_of_another_parent_is_refused(trial: Trial) -> None:
     for path in trial.checkpoint.glob("state-*.json"):
         told = json.loads(path.read_text())["generation"]
         told["files"]["start.pt"] = sha256_file(start)
-        path.write_text(json.dumps({"generation": told, "sha256": checkpoints._sum(told)}))
+        path.write_bytes(seal(told))
     with pytest.raises(RunFailedError, match="began from another model: interactions") as caught:
         trial.train(wanted(), resume=True)
     assert caught.value.status == "checkpoint_unusable"

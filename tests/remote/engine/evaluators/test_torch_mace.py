@@ -1,4 +1,4 @@
-"""The batched evaluator against mace's own calculator, and ASE's dynamics."""
+"""The reference evaluator against mace's own calculator, and ASE's dynamics."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ase.constraints import FixAtoms
 from ase.md.verlet import VelocityVerlet
 
 from aiida_mlgun.contract.errors import RefusedError
-from aiida_mlgun.remote.engine.evaluator import MaceEvaluator
+from aiida_mlgun.remote.engine.evaluators import System, TorchMace
 from aiida_mlgun.remote.engine.integrator import inertia, nve_init, nve_step
 from aiida_mlgun.remote.mace import calculator
 
 Make = Callable[[str], torch.nn.Module]
 
 
-def _evaluator(model: torch.nn.Module, atoms: Atoms, skin: float = 0.5) -> MaceEvaluator:
-    return MaceEvaluator(model, atoms.numbers, atoms.cell.array, atoms.pbc, skin=skin)
+def _evaluator(model: torch.nn.Module, atoms: Atoms, skin: float = 0.5) -> TorchMace:
+    return TorchMace(model, System(atoms.numbers, atoms.cell.array, atoms.pbc), skin=skin)
 
 
 def _reference(model: torch.nn.Module, atoms: Atoms) -> tuple[float, np.ndarray]:
@@ -127,6 +127,6 @@ def test_elements_and_heads_that_the_model_lacks_are_refused(small_mace: Make) -
         _evaluator(model, atoms)
     assert refused.value.status == "element_not_covered"
     with pytest.raises(RefusedError, match="no head 'pbe'"):
-        MaceEvaluator(model, np.array([1]), np.eye(3), np.zeros(3, dtype=bool), head="pbe")
+        TorchMace(model, System(np.array([1]), np.eye(3), np.zeros(3, dtype=bool)), head="pbe")
     with pytest.raises(RefusedError, match="no MACE model"):
-        MaceEvaluator(torch.nn.Linear(1, 1), np.array([1]), np.eye(3), np.zeros(3, dtype=bool))
+        TorchMace(torch.nn.Linear(1, 1), System(np.array([1]), np.eye(3), np.zeros(3, dtype=bool)))

@@ -1,0 +1,1 @@
+"""Questions to the whole profile: which shots there are, and which data made them."""
