@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install quickstart test lint services test-production bench-curation bench-train clean
+.PHONY: packages bench-engine install quickstart test lint services test-production bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -23,7 +23,11 @@ lint: install
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
-test: lint
+# a compiler and a browser, where this user may install them; without a browser its tests are skipped with a reason
+packages:
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then tools/debian_packages.sh test; fi
+
+test: packages lint
 	$(BIN)/python -m pytest
 
 # Slurm, sshd, PostgreSQL and RabbitMQ on this machine (Debian 12, root); `tools/services.sh stop` ends them.
@@ -31,7 +35,7 @@ services:
 	tools/debian_packages.sh production
 	tools/services.sh start
 
-# All production tests; they start the services and stop them again.  PRODUCTION='-m "production and not slow"' is the part that continuous integration runs.
+# All production tests; they start the services and stop them again.  PRODUCTION='-m "production and not slow"': the short part.
 PRODUCTION := -m production
 test-production: install
 	tools/debian_packages.sh production
@@ -39,6 +43,9 @@ test-production: install
 
 bench-curation: install
 	$(BIN)/python benchmarks/curation.py $(BENCH)
+
+bench-engine: install
+	$(BIN)/python benchmarks/engine.py $(BENCH)
 
 bench-train: install
 	$(BIN)/python benchmarks/training.py $(BENCH)

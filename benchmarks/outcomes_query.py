@@ -94,21 +94,26 @@ def fill(batches: int, shots: int) -> None:
     folder = shipped_models()[COMPACT_MODEL]
     model = ModelData({name: (folder / name).read_bytes() for name in MODEL_FILES}, {"name": COMPACT_MODEL}).store()
     chemistry = {"groups": [{"name": "CC", "atoms": [0, 1]}], "catalogue": dump(load_catalogue())}
-    campaign, returned = None, []
-    with get_manager().get_profile_storage().transaction():
-        for k in range(batches):
-            if k % JOBS_OF_A_CAMPAIGN == 0:
-                campaign = _process("GunWorkChain", orm.WorkChainNode, None, {"model": model})
-            settings = orm.Dict({"seed": k, "velocity": {"temperature": 300.0}, "chemistry": chemistry}).store()
-            inputs = {"model": model, "parameters": settings}
-            chain = _process("ShootWorkChain", orm.WorkChainNode, campaign, inputs)
-            job = _process("ShootCalculation", orm.CalcJobNode, chain, inputs)
-            table = ShotsData(arrays(k, shots))
-            table.base.links.add_incoming(job, LinkType.CREATE, "shots")
-            returned += [(table.store(), chain, "shots")]
-            returned += [(table, campaign, f"shots__batch_{k % JOBS_OF_A_CAMPAIGN:04d}")]
-    for table, process, name in returned:  # a link between stored nodes commits by itself
-        table.base.links.add_incoming(process, LinkType.RETURN, name)
+    for first in range(0, batches, JOBS_OF_A_CAMPAIGN):
+        with get_manager().get_profile_storage().transaction():
+            campaign = _process("GunWorkChain", orm.WorkChainNode, None, {"model": model})
+            numbers = range(first, min(first + JOBS_OF_A_CAMPAIGN, batches))
+            made = [_batch(k, shots, model, chemistry, campaign) for k in numbers]
+        for k, (table, chain) in zip(numbers, made, strict=True):  # a link between stored nodes commits by itself
+            table.base.links.add_incoming(chain, LinkType.RETURN, "shots")
+            table.base.links.add_incoming(campaign, LinkType.RETURN, f"shots__batch_{k - first:04d}")
+
+
+def _batch(
+    k: int, shots: int, model: ModelData, chemistry: dict[str, Any], campaign: orm.WorkChainNode
+) -> tuple[ShotsData, orm.WorkChainNode]:
+    settings = orm.Dict({"seed": k, "velocity": {"temperature": 300.0}, "chemistry": chemistry}).store()
+    inputs = {"model": model, "parameters": settings}
+    chain = _process("ShootWorkChain", orm.WorkChainNode, campaign, inputs)
+    job = _process("ShootCalculation", orm.CalcJobNode, chain, inputs)
+    table = ShotsData(arrays(k, shots))
+    table.base.links.add_incoming(job, LinkType.CREATE, "shots")
+    return table.store(), chain
 
 
 def _process(label: str, kind: type[Any], caller: Any, inputs: dict[str, orm.Data]) -> Any:

@@ -146,7 +146,7 @@ def _tables(process: orm.ProcessNode, folder: Path) -> str:
 def _models(processes: Sequence[orm.ProcessNode], provenance: Trace) -> list[ModelData]:
     """The models that took part or came out, each content once."""
     pks = [entry["pk"] for entry in provenance.entries() if entry["kind"] == ModelData.__name__]
-    found = [orm.load_node(pk) for pk in pks]
+    found: list[ModelData] = [orm.load_node(pk) for pk in pks]
     for process in processes:
         found += [entry.node for entry in process.base.links.get_outgoing(node_class=ModelData).all()]
     return list({model.content_hash: model for model in found}.values())

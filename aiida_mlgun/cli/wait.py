@@ -17,8 +17,8 @@ from ..contract import files
 def wait_for(process: orm.ProcessNode, poll: float = 2.0) -> None:
     """Block until ``process`` has ended; print a line whenever something changes.
 
-    How far a job is comes from its ``progress.json``, if its computer is this one.  A database that is locked for a while
-    does not end the waiting.
+    How far a job is comes from its ``progress.json``, if its computer is this one.  A database that is locked for a
+    while does not end the waiting.
     """
     start, said = time.monotonic(), {}
     while True:

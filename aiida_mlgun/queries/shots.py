@@ -102,7 +102,8 @@ class ShotsQuery:
         found = [batch for batch in found if (since is None or batch.created >= since)]
         found = [batch for batch in found if (until is None or batch.created <= until)]
         if self.campaign:
-            asked = [int(node_of(text, orm.ProcessNode, "campaign").pk) for text in self.campaign]
+            nodes = [node_of(text, orm.ProcessNode, "campaign") for text in self.campaign]
+            asked = [node.pk for node in nodes if node.pk is not None]
             listed = {pk for process in asked for pk in reported_by(process)}
             found = [batch for batch in found if {batch.pk, batch.flown} & listed or set(asked) & set(batch.processes)]
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from aiida import orm
 from ase import Atoms
 
+from aiida_mlgun.contract.files import MODEL_CONFIG
 from aiida_mlgun.contract.jobs import VERBS
 from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.model import ModelData
@@ -96,6 +98,16 @@ def test_an_element_that_the_model_does_not_know(verb: str, code: orm.InstalledC
     owner = {"train": "the validation set", "evaluate": "the set", "equilibrate": "the slab", "shoot": "slab_states"}
     sentence = refusal(f"mlgun.{verb}", code, model=ModelData(model_contents(), {"name": "m"}), **given)
     assert f"{owner[verb]} holds Cu, which the model 'm' does not know (it knows H, C" in sentence
+
+
+def test_an_element_that_a_member_of_the_committee_does_not_know(code: orm.InstalledCode) -> None:
+    contents = model_contents()
+    config = json.loads(contents[MODEL_CONFIG])
+    config["atomic_numbers"][4] = 29  # copper for silicon
+    contents[MODEL_CONFIG] = json.dumps(config).encode()
+    member = ModelData(contents, {"name": "other"})
+    sentence = refusal("mlgun.shoot", code, **shoot_inputs(), committee={"a": member})
+    assert "slab_states holds Si, which the model 'other' does not know" in sentence
 
 
 def test_start_states_without_velocities(code: orm.InstalledCode) -> None:

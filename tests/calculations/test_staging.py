@@ -13,7 +13,7 @@ from aiida import orm
 from ase import Atoms
 
 from aiida_mlgun.contract import files
-from aiida_mlgun.contract.jobs import VERBS, from_json
+from aiida_mlgun.contract.jobs import VERBS, ShootJob, from_json
 from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.model import ModelData
 from aiida_mlgun.science.frames import from_arrays
@@ -125,6 +125,17 @@ def test_equilibrate_writes_slab_and_molecule(
         assert len(frames) == 1
         assert np.allclose(frames.positions, atoms.positions, atol=1e-9)
         assert frames.numbers.tolist() == atoms.numbers.tolist()
+
+
+def test_shoot_with_a_committee(inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path) -> None:
+    members = {name: ModelData(model_contents(), {"name": name}).store() for name in ("second", "first")}
+    folder, info = prepare(tmp_path, "mlgun.shoot", code=code, **inputs["shoot"], committee=members)
+    job = from_json("shoot", Path(folder.get_abs_path(files.JOB)).read_text())
+    assert isinstance(job, ShootJob) and job.committee == 2
+    copied = {target: uuid for uuid, _, target in info.local_copy_list}
+    for number, name in enumerate(("first", "second")):
+        for file in files.MODEL_FILES:
+            assert copied[f"committee_{number}/{file}"] == members[name].uuid
 
 
 def test_train_says_whether_there_is_a_parent_and_a_test_set(

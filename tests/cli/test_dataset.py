@@ -113,3 +113,11 @@ def test_check_finds_what_stands_in_two_sets(run: Run, refusal: Refusal) -> None
     assert f"frame 2 of <{one.pk}> is frame 0 of <{both.pk}>" in result.output
     assert "2 frames and 0 runs stand in two sets." in result.output
     assert "give at least two sets" in refusal("dataset", "check", one.pk)
+
+
+def test_the_licence_is_kept_where_aiida_looks_for_it(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.extxyz"
+    path.write_text(XYZ.replace("-31.7", "-31.6"))
+    found = re.search(r"FramesData<(\d+)>", run("dataset", "import", path, "--licence", "CC-BY-4.0").output)
+    assert found
+    assert orm.load_node(int(found[1])).source["license"] == "CC-BY-4.0"

@@ -39,6 +39,12 @@ class Countdown(Stop):
         return "wall_time" if Countdown.asks < 0 else None
 
 
+@pytest.fixture(autouse=True, scope="module")
+def loaded() -> None:
+    """Every job loads a model and probes it; TorchScript then keeps to other last digits than before in a process."""
+    load_model(assets.shipped_models()[assets.COMPACT_MODEL], "cpu", "float64")
+
+
 @pytest.fixture(autouse=True)
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(shoot, "Stop", Countdown)

@@ -54,7 +54,7 @@ def chain(inputs: dict[str, Any]) -> ShootWorkChain:
 
 @pytest.fixture
 def ended(chain: ShootWorkChain, aiida_localhost: orm.Computer) -> Ended:
-    """``ended(name, steps, shots)``: the last job ended so, its checkpoint with so many steps, its table with so many shots."""
+    """``ended(name, steps, shots)``: the last job ended so; steps in its checkpoint, shots in its table."""
 
     def add(
         name: str, steps: int | None = None, shots: int = 0, width: int = 4, numbers: dict[str, Any] | None = None

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from aiida_mlgun.remote.engine.malloc import keep_memory
 from aiida_mlgun.remote.engine.stop import Stop
 
 
@@ -62,8 +61,3 @@ def test_outside_the_main_thread_it_only_keeps_time() -> None:
     thread.start()
     thread.join()
     assert said == ["wall_time"]
-
-
-def test_memory_tuning_says_whether_it_took_effect() -> None:
-    assert keep_memory() in (True, False)
-    assert keep_memory() == keep_memory()

@@ -95,7 +95,7 @@ class _Choice:
         """The members of the first evaluator of ``wanted`` that passes, else torch's."""
         makers: dict[str, Callable[[Model], Member]] = {
             "symmetrix": self._symmetrix,
-            "cuequivariance": lambda model: self._torch(accelerated(model)),
+            "cuequivariance": lambda model: self._torch(accelerated(copy.deepcopy(model).to(self.dtype))),
         }
         for name in wanted:
             start = time.monotonic()

@@ -43,7 +43,7 @@ def test_auto_takes_the_fastest_that_passes(compact: torch.nn.Module, slab_and_g
     assert (record["asked"], record["evaluator"], record["precision"]) == ("auto", "symmetrix", precision)
     (tried,) = record["tried"]
     assert (tried["name"], tried["status"]) == ("symmetrix", "ok")
-    assert tried["force_error"] < {"float64": 1e-6, "mixed": 1e-3}[precision]
+    assert tried["force_error"] < {"float64": 1e-5, "mixed": 1e-3}[precision]
     assert tried["setup_seconds"] <= tried["seconds"] <= record["seconds"]
     assert record["elements"] == [["H", "C", "Si"]]
     assert evaluate.references(range(10)).isnan().all(), "shot 0 must not find a list of the probe's"
@@ -108,7 +108,7 @@ def test_a_committee_is_made_of_one_kind(compact: torch.nn.Module, slab_and_gas:
     x = torch.from_numpy(slab_and_gas.positions)[None]
     system = System(slab_and_gas.numbers, slab_and_gas.cell.array, slab_and_gas.pbc)
     forces = torch.stack([TorchMace(model, system)(x)[1] for model in (compact, other)])
-    torch.testing.assert_close(evaluate(x)[1], forces.mean(dim=0), rtol=0, atol=1e-6)
+    torch.testing.assert_close(evaluate(x)[1], forces.mean(dim=0), rtol=0, atol=1e-5)
     assert float(evaluate.spread) == pytest.approx(float((forces[0] - forces[1]).abs().max()) / 2, rel=1e-3)
 
 

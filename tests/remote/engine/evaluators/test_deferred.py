@@ -11,6 +11,7 @@ import torch
 from ase import Atoms
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from aiida_mlgun.remote.engine.ase_calculator import PartCalculator
 from aiida_mlgun.remote.engine.evaluators import System, TorchMace
 
 Make = Callable[[str], torch.nn.Module]
@@ -83,6 +84,19 @@ def test_who_outruns_its_list_is_told_afterwards_and_done_again(
     _, forces = late(moved, range(3))
     assert not late.outrun()
     torch.testing.assert_close(forces, _make(small_mace, silicon_and_acetylene)(moved)[1], rtol=0, atol=1e-14)
+
+
+def test_ase_drives_it_with_lists_that_hold(small_mace: Make, silicon_and_acetylene: Atoms) -> None:
+    atoms, forces = silicon_and_acetylene.copy(), []
+    moving = np.ones(len(atoms), dtype=bool)
+    for deferred in (True, False):
+        evaluate = _make(small_mace, atoms, deferred=deferred)
+        part = Atoms(atoms.numbers, atoms.positions)
+        part.calc = PartCalculator(evaluate, atoms.positions, moving, evaluate.device)
+        for _ in range(4):
+            part.positions[8:, 2] -= 0.2  # towards the slab, in the end farther than a skin
+            forces.append(part.get_forces())
+    np.testing.assert_allclose(forces[:4], forces[4:], rtol=0, atol=1e-12)
 
 
 def test_a_torn_row_has_no_energy(small_mace: Make, silicon_and_acetylene: Atoms, rows: torch.Tensor) -> None:
