@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,18 +99,19 @@ def among(pks: Iterable[int]) -> dict[str, Any]:
     return {"id": {"in": sorted(pks) or [-1]}}  # AiiDA refuses an empty list; no node has the PK -1
 
 
+def begins(text: str) -> dict[str, Any] | None:
+    """The filter for UUIDs that begin so; None if none can."""
+    return {"uuid": {"like": f"{text}%"}} if re.fullmatch(r"[0-9a-f-]{4,36}", text) else None
+
+
 def node_of(text: str | int, kind: type[orm.Node], what: str) -> orm.Node:
     """The node with this PK or UUID.
 
     :raises RefusedError: when there is none, or it is something else.
     """
-    query = orm.QueryBuilder()
     name = str(text)
-    if name.isdigit():
-        query.append(kind, filters={"id": int(name)})
-    else:
-        query.append(kind, filters={"uuid": {"like": f"{name.replace('%', '')}%"}})
-    found = query.all(flat=True)
+    filters = {"id": int(name)} if name.isdigit() else begins(name)
+    found = [] if filters is None else orm.QueryBuilder().append(kind, filters=filters).all(flat=True)
     if len(found) != 1:
         which = "there is none" if not found else f"{len(found)} begin so"
         raise RefusedError(f"{what} {name}: give the PK or the UUID of one; {which} in this profile.")

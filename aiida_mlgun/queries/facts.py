@@ -15,7 +15,7 @@ from ..contract.errors import RefusedError
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..data.shots import ShotsData
-from .batches import TAKES, Batch, among, inputs_of
+from .batches import TAKES, Batch, among, begins, inputs_of
 
 BATCH_COLUMNS: Final = (
     "campaign",
@@ -30,7 +30,7 @@ BATCH_COLUMNS: Final = (
     "judged_by",
 )
 MODEL_COLUMNS: Final = ("model", "model_pk", "model_uuid", "model_hash")
-#: A content hash is told by at least so many letters.
+#: A content hash or a UUID is told by at least so many letters.
 _SHORTEST: Final = 8
 
 
@@ -84,11 +84,13 @@ def catalogues_of(batches: Sequence[Batch]) -> dict[int, str]:
 
 
 def models_named(text: str) -> list[int]:
-    """PKs of the models with this PK, UUID, label, name or beginning of the content hash.
+    """PKs of the models with this PK, label, name, or beginning of the UUID or content hash.
 
     :raises RefusedError: when there is none.
     """
-    ways: list[dict[str, Any]] = [{"uuid": text}, {"label": text}, {"attributes.name": text}]
+    ways: list[dict[str, Any]] = [{"label": text}, {"attributes.name": text}]
+    if (uuid := begins(text)) is not None and len(text) >= _SHORTEST:
+        ways.append(uuid)
     if text.isdigit():
         ways.append({"id": int(text)})
     if len(text) >= _SHORTEST and text.isalnum():

@@ -27,7 +27,7 @@ OUTPUTS = {
     "evaluate": [files.PREDICTIONS, files.ERRORS],
     "describe": [files.DESCRIPTORS, files.COVERAGE],
     "equilibrate": [files.SLAB_STATES, files.MOLECULE_STATES, files.EQUILIBRATION],
-    "shoot": [files.SHOTS, files.TRAJECTORIES],
+    "shoot": [files.SHOTS, files.TRAJECTORIES, files.CHECKPOINT],
     "export": [files.EXPORT],
     "probe": [files.MACHINE],
 }
@@ -166,10 +166,28 @@ def test_train_with_replay_and_a_checkpoint(
         assert (checkpoint.uuid, name, f"{files.CHECKPOINT}/{name}") in info.local_copy_list
 
 
+def test_shots_go_on_from_a_checkpoint(
+    inputs: dict[str, dict[str, Any]], code: orm.InstalledCode, tmp_path: Path
+) -> None:
+    checkpoint = orm.FolderData()
+    for name in ("state-000002.json", "state-000002.npz", "shard-000000.npz"):
+        checkpoint.base.repository.put_object_from_filelike(io.BytesIO(b"x"), name)
+    checkpoint.store()
+    folder, info = prepare(tmp_path / "on", "mlgun.shoot", code=code, **inputs["shoot"], checkpoint=checkpoint)
+    assert from_json("shoot", Path(folder.get_abs_path(files.JOB)).read_text()).resume is True  # type: ignore[union-attr]
+    for name in ("state-000002.json", "state-000002.npz", "shard-000000.npz"):
+        assert (checkpoint.uuid, name, f"{files.CHECKPOINT}/{name}") in info.local_copy_list
+    assert files.CHECKPOINT in info.retrieve_list
+    folder, _ = prepare(tmp_path / "new", "mlgun.shoot", code=code, **inputs["shoot"])
+    assert from_json("shoot", Path(folder.get_abs_path(files.JOB)).read_text()).resume is False  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("verb", ["train", "shoot"])
 @pytest.mark.parametrize(
     ("own", "wall", "seconds"), [(None, None, None), (None, 1000, 900.0), (50.0, 1000, 50.0), (50.0, None, 50.0)]
 )
-def test_train_leaves_a_tenth_of_the_wall_time(
+def test_jobs_that_can_be_gone_on_from_leave_a_tenth_of_the_wall_time(
+    verb: str,
     own: float | None,
     wall: int | None,
     seconds: float | None,
@@ -177,11 +195,11 @@ def test_train_leaves_a_tenth_of_the_wall_time(
     code: orm.InstalledCode,
     tmp_path: Path,
 ) -> None:
-    given = dict(inputs["train"])
+    given = dict(inputs[verb])
     given["parameters"] = orm.Dict({**given["parameters"].get_dict(), **({"max_seconds": own} if own else {})})
     metadata = {"options": {"max_wallclock_seconds": wall}} if wall else {}
-    folder, _ = prepare(tmp_path, "mlgun.train", code=code, metadata=metadata, **given)
-    job = from_json("train", Path(folder.get_abs_path(files.JOB)).read_text())
+    folder, _ = prepare(tmp_path, f"mlgun.{verb}", code=code, metadata=metadata, **given)
+    job = from_json(verb, Path(folder.get_abs_path(files.JOB)).read_text())
     assert job.max_seconds == seconds  # type: ignore[union-attr]
 
 

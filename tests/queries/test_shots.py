@@ -102,7 +102,7 @@ def test_conditions_on_outcome_and_energy(profile: Profile) -> None:
 
 def test_conditions_on_model_structures_and_campaign(profile: Profile) -> None:
     one, other = profile.one, profile.other
-    for name in (other.model.pk, other.model.uuid, "other", other.model.content_hash[:8]):
+    for name in (other.model.pk, other.model.uuid, "other", other.model.content_hash[:8], other.model.uuid[:8]):
         assert set(query_shots(model=name)["campaign"]) == {other.gun.pk}
     for name in (one.gun.pk, one.gun.uuid, one.gun.uuid[:8]):
         assert set(query_shots(campaign=name)["campaign"]) == {one.gun.pk}
@@ -127,7 +127,9 @@ def test_conditions_on_time(profile: Profile) -> None:
     [
         ({"modes": "on_top"}, "'modes' is no condition on shots. Known: mode, model"),
         ({"model": "nobody"}, "there is no model 'nobody'. Known: fine, other, parent"),
+        ({"model": "%"}, "there is no model '%'"),
         ({"campaign": 999999}, "campaign 999999: give the PK or the UUID of one; there is none"),
+        ({"campaign": "%"}, "campaign %: give the PK or the UUID of one; there is none"),
         ({"judged": "newest"}, "judged is one of latest, first, all"),
         ({"energy_min": 2.0, "energy_max": 1.0}, "energy_min 2.0 eV is above energy_max 1.0 eV"),
     ],

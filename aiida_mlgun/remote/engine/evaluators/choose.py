@@ -117,7 +117,7 @@ class _Choice:
             told["seconds"] = time.monotonic() - start
             if not wrong:
                 return members, name
-            told |= {"status": "failed", "detail": f"{wrong}; torch is used instead."}
+            told |= {"status": "failed", "detail": f"{wrong}; it is passed over."}
         self.tried.append({"name": "torch", "status": "reference", "detail": ""})
         return [self._torch(copy.deepcopy(model).to(self.dtype)) for model in self.models], "torch"
 

@@ -77,7 +77,7 @@ def test_a_failed_probe_falls_back_and_says_so(
     assert record["evaluator"] == "torch"
     first, last = record["tried"]
     assert (first["name"], first["status"]) == ("symmetrix", "failed")
-    assert "forces differ by" in first["detail"] and "torch is used instead" in first["detail"]
+    assert "forces differ by" in first["detail"] and "it is passed over" in first["detail"]
     assert (last["name"], last["status"]) == ("torch", "reference")
 
 
