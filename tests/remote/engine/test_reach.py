@@ -55,6 +55,6 @@ def test_energies_add_up_and_no_force_crosses_the_gap(small_mace: Callable[[str]
     energy, forces, sum_of_both, of_each = at(height)
     assert energy == pytest.approx(sum_of_both, abs=1e-9)
     np.testing.assert_allclose(forces, of_each, rtol=0, atol=1e-9)
-    energy, forces, sum_of_both, of_each = at(height - MARGIN - 2.5)  # well within r_max they do feel each other
+    energy, forces, sum_of_both, of_each = at(height - MARGIN - 3.5)  # well within r_max they do feel each other
     assert abs(energy - sum_of_both) > 1e-6
     assert np.abs(forces[:24] - of_each[:24]).max() > 1e-6
