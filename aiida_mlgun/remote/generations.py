@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,18 @@ from ..contract.errors import RefusedError
 from ..contract.manifest import sha256_file
 
 T = TypeVar("T")
+
+
+def own_files(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    """The files of ``folder`` whose whole name fits ``names``; none if there is no folder."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if names.fullmatch(path.name) and path.is_file()]
+
+
+def newest_first(files: Iterable[Path], names: re.Pattern[str]) -> list[Path]:
+    """Those of ``files`` that are documents of generations, by number."""
+    return sorted((path for path in files if names.fullmatch(path.name)), key=lambda path: path.name, reverse=True)
 
 
 def check_files(folder: Path, wanted: Mapping[str, str], what: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -31,3 +33,21 @@ def ask(folder: Path, script: str) -> str:
     done = run(folder, "python", "-c", head + script)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip().splitlines()[-1]
+
+
+@contextmanager
+def daemon(folder: Path, name: str) -> Iterator[Path]:
+    """``folder`` with a profile, the code ``mlgun`` on this computer, and a daemon that is stopped at the end."""
+    for words in (
+        f"presto --use-zeromq -n -p {name}",
+        "config set runner.poll.interval 1",
+        "config set daemon.timeout 30",
+        f"code create core.code.installed -n -L mlgun -Y localhost -X {BIN / 'mlgun'}",
+        "daemon start",
+    ):
+        done = run(folder, "verdi", *words.split())
+        assert done.returncode == 0, done.stdout + done.stderr
+    try:
+        yield folder
+    finally:
+        run(folder, "verdi", "daemon", "stop")

@@ -10,26 +10,16 @@ import pytest
 
 from aiida_mlgun import assets
 
-from .shell import BIN, ask, run
+from .shell import ask, daemon, run
 
 pytestmark = pytest.mark.daemon
 
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a profile, the code ``mlgun`` on this computer, the shipped model, and a daemon."""
-    folder = tmp_path_factory.mktemp("curation")
-    for words in (
-        "presto --use-zeromq -n -p curation",
-        "config set runner.poll.interval 2",
-        "config set daemon.timeout 30",
-        f"code create core.code.installed -n -L mlgun -Y localhost -X {BIN / 'mlgun'}",
-        "daemon start",
-    ):
-        done = run(folder, "verdi", *words.split())
-        assert done.returncode == 0, done.stdout + done.stderr
-    yield folder
-    run(folder, "verdi", "daemon", "stop")
+    """A folder with a profile, the code ``mlgun`` on this computer, and a daemon."""
+    with daemon(tmp_path_factory.mktemp("curation"), "curation") as folder:
+        yield folder
 
 
 def test_a_raw_path_to_a_selected_training_set(profile: Path) -> None:

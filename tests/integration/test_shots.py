@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import BIN, ask, run
+from .shell import ask, daemon
 
 pytestmark = pytest.mark.daemon
 
@@ -16,17 +16,8 @@ pytestmark = pytest.mark.daemon
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a profile, the code ``mlgun`` on this computer, and a daemon."""
-    folder = tmp_path_factory.mktemp("shots")
-    for words in (
-        "presto --use-zeromq -n -p shots",
-        "config set runner.poll.interval 1",
-        f"code create core.code.installed -n -L mlgun -Y localhost -X {BIN / 'mlgun'}",
-        "daemon start",
-    ):
-        done = run(folder, "verdi", *words.split())
-        assert done.returncode == 0, done.stdout + done.stderr
-    yield folder
-    run(folder, "verdi", "daemon", "stop")
+    with daemon(tmp_path_factory.mktemp("shots"), "shots") as folder:
+        yield folder
 
 
 SHOOT = """

@@ -38,7 +38,26 @@ def free(positions: torch.Tensor, keys: Sequence[int] = ()) -> Energies:
     return positions.new_zeros(len(positions)), torch.zeros_like(positions)
 
 
-class Late(Pairs):
+class Listed(Pairs):
+    """Morse pairs of three atoms with a book of where each row's list was made."""
+
+    def __init__(self) -> None:
+        self.made: dict[int, torch.Tensor] = {}
+
+    def references(self, keys: Sequence[int]) -> torch.Tensor:
+        nowhere = torch.full((3, 3), torch.nan, dtype=torch.float64)
+        return torch.stack([self.made.get(key, nowhere) for key in keys])
+
+    def recall(self, keys: Sequence[int], references: torch.Tensor) -> None:
+        for key, row in zip(keys, references, strict=True):
+            self.made[key] = row.clone()
+
+    def forget(self, keys: Sequence[int]) -> None:
+        for key in keys:
+            self.made.pop(key, None)
+
+
+class Late(Listed):
     """Morse pairs by lists of ``reach``, Å, of which nobody is told in flight that they do not hold any more.
 
     A row that has moved farther than ``reach`` from where its list was made gets wrong forces, as a list that lacks
@@ -48,8 +67,8 @@ class Late(Pairs):
     deferred = True
 
     def __init__(self, reach: float) -> None:
+        super().__init__()
         self.reach, self.refreshed, self.asked, self.missed = reach, 0, 0, 0
-        self.made: dict[int, torch.Tensor] = {}
         self._beyond = False
 
     def __call__(self, positions: torch.Tensor, keys: Sequence[int] = ()) -> Energies:
@@ -70,15 +89,3 @@ class Late(Pairs):
         beyond, self._beyond = self._beyond, False
         self.missed += beyond
         return beyond
-
-    def references(self, keys: Sequence[int]) -> torch.Tensor:
-        nowhere = torch.full((3, 3), torch.nan, dtype=torch.float64)
-        return torch.stack([self.made.get(key, nowhere) for key in keys])
-
-    def recall(self, keys: Sequence[int], references: torch.Tensor) -> None:
-        for key, row in zip(keys, references, strict=True):
-            self.made[key] = row.clone()
-
-    def forget(self, keys: Sequence[int]) -> None:
-        for key in keys:
-            self.made.pop(key, None)

@@ -17,7 +17,7 @@ from ...contract.errors import RefusedError, RunFailedError
 from ...contract.generations import DOCUMENT, PHYSICS, ShootGeneration, seal, unseal
 from ...contract.manifest import sha256_file, write_atomically
 from ...science.npz import pack, unpack
-from ..generations import check_files, newest_whole, sync
+from ..generations import check_files, newest_first, newest_whole, own_files, sync
 from .flight import Saved
 from .snapshot import Snapshot, from_arrays
 
@@ -131,13 +131,10 @@ class Checkpoints:
 
     def _documents(self) -> list[Path]:
         """Newest first."""
-        found = [path for path in self._files() if DOCUMENT.fullmatch(path.name)]
-        return sorted(found, key=lambda path: path.name, reverse=True)
+        return newest_first(self._files(), DOCUMENT)
 
     def _files(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [path for path in self.folder.iterdir() if _OURS.fullmatch(path.name) and path.is_file()]
+        return own_files(self.folder, _OURS)
 
     def _prune(self) -> None:
         """Shards stay; so do the states of the documents that stay."""

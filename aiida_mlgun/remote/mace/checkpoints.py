@@ -23,7 +23,7 @@ import torch
 from ...contract.errors import RunFailedError
 from ...contract.generations import DOCUMENT, seal, unseal
 from ...contract.manifest import sha256_file, write_atomically
-from ..generations import check_files, newest_whole, sync
+from ..generations import check_files, newest_first, newest_whole, own_files, sync
 from .identity import Identity, difference
 
 KEPT = 2
@@ -178,13 +178,10 @@ class Checkpoints:
 
     def _manifests(self) -> list[Path]:
         """Newest first."""
-        found = [path for path in self._files() if DOCUMENT.fullmatch(path.name)]
-        return sorted(found, key=lambda path: path.name, reverse=True)
+        return newest_first(self._files(), DOCUMENT)
 
     def _files(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [path for path in self.folder.iterdir() if _OURS.fullmatch(path.name) and path.is_file()]
+        return own_files(self.folder, _OURS)
 
     def _prune(self) -> None:
         kept = {START} | ({self._best[0]} if self._best else set())

@@ -18,7 +18,7 @@ from aiida_mlgun.remote.engine.runner import Flown, Resumption, fly
 from aiida_mlgun.remote.engine.snapshot import Snapshot, from_arrays
 from aiida_mlgun.science.npz import pack, unpack
 
-from ..toys import Energies, Late, Pairs, Springs
+from ..toys import Energies, Late, Listed, Pairs, Springs
 
 BODY = inertia(np.array([1.0, 12.0, 28.0]), np.array([False, False, True]))
 DYNAMICS = Dynamics(timestep_fs=0.5, max_steps=45, check_every=10)
@@ -42,13 +42,13 @@ class Counter:
         self.asked = int(saved["asked"])
 
 
-class Historic(Pairs):
+class Historic(Listed):
     """Pairs whose forces depend in the tenth digit on where a row's list was made, and on who else is in the batch."""
 
     reach = 0.05
 
     def __init__(self) -> None:
-        self.made: dict[int, torch.Tensor] = {}
+        super().__init__()
         self.builds = 0
 
     def __call__(self, positions: torch.Tensor, keys: Sequence[int] = ()) -> Energies:
@@ -59,18 +59,6 @@ class Historic(Pairs):
         energies, forces = super().__call__(positions)
         history = self.references(keys).sum(dim=(1, 2)) + 0.1 * len(keys) + 0.01 * torch.arange(len(keys))
         return energies, forces * (1 + 1e-10 * history)[:, None, None]
-
-    def references(self, keys: Sequence[int]) -> torch.Tensor:
-        nowhere = torch.full((3, 3), torch.nan, dtype=torch.float64)
-        return torch.stack([self.made.get(key, nowhere) for key in keys])
-
-    def recall(self, keys: Sequence[int], references: torch.Tensor) -> None:
-        for key, row in zip(keys, references, strict=True):
-            self.made[key] = row.clone()
-
-    def forget(self, keys: Sequence[int]) -> None:
-        for key in keys:
-            self.made.pop(key, None)
 
 
 class Deaf(Historic):
