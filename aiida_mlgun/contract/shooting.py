@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from .strict import require
 
-EvaluatorName = Literal["auto", "torch", "cuequivariance", "symmetrix"]
+EvaluatorName = Literal["auto", "torch", "factorised", "cuequivariance", "symmetrix"]
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Dynamics:
     :param precision: ``mixed`` evaluates the model in float32; positions and velocities are float64 always.
     :param evaluator: what computes forces: ``torch`` is the reference, every other is probed against it when the job
         starts; ``auto`` takes the fastest that passes, and torch if none does.
-    :param own_graphs: torch evaluates each shot as a graph of its own, so that a shot's path does not depend, to the
-        last bit, on who flies beside it.  Slower for tiny models; symmetrix does so anyway.
+    :param own_graphs: torch (and factorised) evaluates each shot as a graph of its own, so that a shot's path does not
+        depend, to the last bit, on who flies beside it.  Slower for tiny models; symmetrix does so anyway.
     :param skin: Å, how much farther than the model's r_max the neighbour lists reach.
     :param threads: torch threads; 0 leaves torch's own choice.
     """

@@ -2,8 +2,9 @@
 
 from .choose import make_evaluator
 from .committee import Committee
+from .factorised import FactorisedMace
 from .symmetrix import SymmetrixMace
 from .system import SKIN, System
 from .torch_mace import TorchMace
 
-__all__ = ["SKIN", "Committee", "SymmetrixMace", "System", "TorchMace", "make_evaluator"]
+__all__ = ["SKIN", "Committee", "FactorisedMace", "SymmetrixMace", "System", "TorchMace", "make_evaluator"]

@@ -18,6 +18,7 @@ from ...mace.cuequivariance_model import accelerated
 from ...mace.elements import restricted
 from . import probe
 from .committee import Committee
+from .factorised import FactorisedMace
 from .symmetrix import SymmetrixMace
 from .system import System, look_up, tensor
 from .torch_mace import TorchMace
@@ -27,7 +28,7 @@ Member: TypeAlias = TorchMace | SymmetrixMace
 Record: TypeAlias = dict[str, Any]
 _DTYPE = {"float64": torch.float64, "mixed": torch.float32}
 #: What ``auto`` tries before torch, fastest first.
-ORDER = {"cpu": ("symmetrix",), "cuda": ("symmetrix", "cuequivariance")}
+ORDER = {"cpu": ("symmetrix", "factorised"), "cuda": ("symmetrix", "cuequivariance", "factorised")}
 _EQUAL = 1e-10  # of the largest force: a model cut down to its elements sums the same numbers in another order
 
 
@@ -95,6 +96,7 @@ class _Choice:
         """The members of the first evaluator of ``wanted`` that passes, else torch's."""
         makers: dict[str, Callable[[Model], Member]] = {
             "symmetrix": self._symmetrix,
+            "factorised": self._factorised,
             "cuequivariance": lambda model: self._torch(accelerated(copy.deepcopy(model).to(self.dtype))),
         }
         for name in wanted:
@@ -131,6 +133,10 @@ class _Choice:
 
     def _symmetrix(self, model: Model) -> SymmetrixMace:
         return SymmetrixMace(model, self.system, dtype=self.dtype, skin=self.dynamics.skin, device=self.device)
+
+    def _factorised(self, model: Model) -> FactorisedMace:
+        own, skin = self.dynamics.own_graphs, self.dynamics.skin
+        return FactorisedMace(model, self.system, dtype=self.dtype, skin=skin, own_graphs=own)
 
     def _probe(self, member: Member, k: int) -> probe.Probed:
         while len(self._truth) <= k:

@@ -16,6 +16,7 @@ from aiida_mlgun.contract.errors import RefusedError
 from aiida_mlgun.contract.shooting import Dynamics
 from aiida_mlgun.remote.engine.evaluators import (
     Committee,
+    FactorisedMace,
     SymmetrixMace,
     System,
     TorchMace,
@@ -72,13 +73,14 @@ def test_a_failed_probe_falls_back_and_says_so(
         return SymmetrixMace(other, *rest, **how)
 
     monkeypatch.setattr(choose, "SymmetrixMace", worse)
-    evaluate, record = _make(compact, slab_and_gas, evaluator=evaluator)
-    assert isinstance(evaluate, TorchMace) and evaluate.dtype == torch.float32
-    assert record["evaluator"] == "torch"
+    made, record = _make(compact, slab_and_gas, evaluator=evaluator)
+    next_one = ("factorised", "ok") if evaluator == "auto" else ("torch", "reference")
+    assert isinstance(made, TorchMace) and made.dtype == torch.float32
+    assert record["evaluator"] == next_one[0]
     first, last = record["tried"]
     assert (first["name"], first["status"]) == ("symmetrix", "failed")
     assert "forces differ by" in first["detail"] and "it is passed over" in first["detail"]
-    assert (last["name"], last["status"]) == ("torch", "reference")
+    assert (last["name"], last["status"]) == next_one
 
 
 def test_what_is_not_there_is_passed_over_or_refused(
@@ -86,7 +88,7 @@ def test_what_is_not_there_is_passed_over_or_refused(
 ) -> None:
     monkeypatch.setattr(symmetrix_model, "find_spec", lambda name: None)
     evaluate, record = _make(compact, slab_and_gas)
-    assert isinstance(evaluate, TorchMace)
+    assert isinstance(evaluate, FactorisedMace)
     assert record["tried"][0]["status"] == "unavailable" and "not installed" in record["tried"][0]["detail"]
     with pytest.raises(RefusedError, match="evaluator symmetrix: the package is not installed"):
         _make(compact, slab_and_gas, evaluator="symmetrix")
@@ -94,7 +96,7 @@ def test_what_is_not_there_is_passed_over_or_refused(
 
 def test_a_model_that_symmetrix_can_not_do(small_mace: Make, silicon_and_acetylene: Atoms) -> None:
     _, record = _make(small_mace("float64"), silicon_and_acetylene)
-    assert record["evaluator"] == "torch" and "max_ell 3 are needed" in record["tried"][0]["detail"]
+    assert record["evaluator"] == "factorised" and "max_ell 3 are needed" in record["tried"][0]["detail"]
     with pytest.raises(RefusedError, match="max_ell 3 are needed"):
         _make(small_mace("float64"), silicon_and_acetylene, evaluator="symmetrix")
 
