@@ -16,6 +16,7 @@ from ..contract.strict import dump, load, require
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..data.shots import ShotsData
+from ..data.tallied import tables_of
 from ..science.outcomes.chemistry import complete_chemistry
 from ..science.shot_ranges import cut, size, without
 from .campaign import GunParameters
@@ -25,7 +26,6 @@ from .functions.campaign import identify, look, summarise
 from .gun_checks import fits
 from .look import wave_size
 from .protocols import ProtocolMixin
-from .tallied import tables_of
 
 
 class GunWorkChain(ProtocolMixin, FiringWorkChain):

@@ -9,10 +9,10 @@ from aiida import orm
 from ..calculations.equilibrate import fits as system_fits
 from ..contract.errors import RefusedError
 from ..contract.strict import load, require
+from ..data.tallied import steps
 from ..science.shot_ranges import without
 from .campaign import GunParameters, check_system
 from .identity import differences, identity
-from .tallied import steps
 
 STATES = ("slab_states", "molecule_states")
 
