@@ -12,5 +12,8 @@ def course_of(process: orm.ProcessNode) -> Course | None:
     summary = process.outputs.summary.get_dict() if "summary" in process.outputs else {}
     if "stopped_by" not in summary:
         return None
-    looks = sorted((node for node in process.called if node.process_label == "look"), key=lambda node: node.pk)
-    return Course(summary, tuple(node.outputs.result.get_dict() for node in looks))
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": process.pk}, tag="campaign")
+    label = {"attributes.process_label": "look"}
+    query.append(orm.CalcFunctionNode, with_incoming="campaign", filters=label, tag="look")
+    query.append(orm.Dict, with_incoming="look", project="*").order_by({orm.Dict: "id"})
+    return Course(summary, tuple(node.get_dict() for node in query.all(flat=True)))

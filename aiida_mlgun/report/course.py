@@ -70,15 +70,15 @@ def look_rows(course: Course) -> list[dict[str, Any]]:
             "shots": big(found["n"]),
             "widest": label(found["widest"]),
             "known": f"±{percent(found['half_width'])}",
-            "more": "enough"
-            if found["stop"]
-            else "unknown"
-            if found["more"] is None
-            else f"about {big(found['more'])}",
+            "more": "enough" if found["stop"] else _more(found["more"]),
         }
         for found in course.looks
         if found["n"]
     ]
+
+
+def _more(more: int | None) -> str:
+    return "unknown" if more is None else f"about {big(more)}"
 
 
 def sequential_rows(course: Course) -> list[dict[str, Any]]:

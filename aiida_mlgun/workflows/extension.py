@@ -63,7 +63,7 @@ def extending(
 def start_states(campaign: orm.ProcessNode) -> dict[str, FramesData]:
     """``slab_states`` and ``molecule_states``, as far as they were given or made before the campaign ended."""
     found: dict[str, FramesData] = {}
-    for job in campaign.called:
+    for job in campaign.base.links.get_outgoing(orm.CalcJobNode, LinkType.CALL_CALC).all_nodes():
         if job.process_class is EquilibrateCalculation and job.is_finished_ok:
             found |= {kind: job.outputs[kind] for kind in STATES}
     return found | {kind: campaign.inputs[kind] for kind in STATES if kind in campaign.inputs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -32,12 +33,13 @@ def look_at(tally: Tally, chemistry: Chemistry, precision: Precision) -> dict[st
     modes = [*names, *sorted(set(counts) - set(names))]
     outcomes, *states = tally.columns()
     found = clustered_shares(outcomes, *states, modes=modes, alpha=precision.alpha) if outcomes else None
-    effect, n_states = design(found)
+    watched = precision.watched or names
+    effect, n_states = design(found, watched)
     decision = required(
         [counts.get(name, 0) for name in modes],
         precision.half_width,
         modes,
-        watched=precision.watched or names,
+        watched=watched,
         alpha=precision.alpha,
         design_effect=effect,
         n_states=n_states,
@@ -51,7 +53,7 @@ def look_at(tally: Tally, chemistry: Chemistry, precision: Precision) -> dict[st
     return {
         **told,
         "counts": {name: counts.get(name, 0) for name in modes},
-        "asked": asdict(precision) | {"watched": list(precision.watched or names)},
+        "asked": asdict(precision) | {"watched": list(watched)},
         "design_effect": effect,
         "n_states": n_states,
         "hopeless": hopeless,
@@ -59,11 +61,15 @@ def look_at(tally: Tally, chemistry: Chemistry, precision: Precision) -> dict[st
     }
 
 
-def design(found: Clustered | None) -> tuple[float, int | None]:
-    """Design effect and number of start states as ``required`` takes them; independent shots where none are known."""
-    if found is None or found.design_effect is None:
+def design(found: Clustered | None, watched: Sequence[str]) -> tuple[float, int | None]:
+    """Design effect and number of start states as ``required`` takes them; independent shots where none are known.
+
+    The largest design effect of the watched outcomes; one that was never seen counts with the mean of all.
+    """
+    if found is None:
         return 1.0, None
-    return found.design_effect, found.degrees + 1
+    effects = [row.design_effect for row in found.shares if row.mode in watched and row.design_effect is not None]
+    return (max(effects), found.degrees + 1) if effects else (1.0, None)
 
 
 def wave_size(more: int | None, first: bool, shots_per_job: int, jobs_at_once: int | None, left: int) -> int:

@@ -42,10 +42,14 @@ def held(looks: list[dict[str, Any]]) -> bool:
     return all(row["low"] <= truth[row["mode"]] <= row["high"] for found in looks for row in found["intervals"])
 
 
-@pytest.mark.parametrize(("correlation", "half_width"), [(0.0, 0.08), (0.03, 0.12)])
-def test_the_loop_keeps_its_coverage_at_every_look(correlation: float, half_width: float) -> None:
+@pytest.mark.parametrize(
+    ("correlation", "half_width", "watched"), [(0.0, 0.09, None), (0.03, 0.12, None), (0.05, 0.11, ("intact",))]
+)
+def test_the_loop_keeps_its_coverage_at_every_look(
+    correlation: float, half_width: float, watched: tuple[str, ...] | None
+) -> None:
     rng, repetitions = np.random.default_rng(7), 40
-    runs = [fly(rng, Precision(half_width), correlation) for _ in range(repetitions)]
+    runs = [fly(rng, Precision(half_width, watched), correlation) for _ in range(repetitions)]
     assert np.mean([held(looks) for looks in runs]) >= 0.95
     stopped = [looks for looks in runs if looks[-1]["stop"]]
     assert len(stopped) > 0.9 * repetitions
