@@ -1,9 +1,10 @@
-"""What a batch of shots is refused for before it is submitted: every start is placed and looked at here."""
+"""What a batch of shots is refused for before it is submitted: its first starts are placed and looked at here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from ..contract.strict import load, require
 from ..science.outcomes import ShotTracker
 from ..science.slabs import analyse_states, fixed_mask
 from ..science.starts import check_states, place_all
+
+#: Shots that are placed here, at some 4 ms each; the compute machine places and checks all of them before the first
+#: step.
+PLACED: Final = 32
 
 
 def check_shots(inputs: Mapping[str, Any]) -> None:
@@ -36,7 +41,7 @@ def check_shots(inputs: Mapping[str, Any]) -> None:
     fixed_mask(slab, job.fixed_layers)
     models = [inputs["model"], *committee.values()]
     r_max = max(model.r_max for model in models)
-    job, shots = place_all(job, slab_states, molecule_states, slab, r_max)
+    job, shots = place_all(replace(job, n_shots=min(job.n_shots, PLACED)), slab_states, molecule_states, slab, r_max)
     numbers = np.concatenate([states.numbers[states.part(0)] for states in (slab_states, molecule_states)])
     cell, pbc = slab_states.cell[0], slab_states.pbc[0]
     ShotTracker(slab, numbers, len(slab.layer), cell, pbc, job.chemistry, job.decision, shots[0].positions, r_max)

@@ -10,6 +10,7 @@ from ..contract.errors import RefusedError
 from ..data.frames import FramesData
 from ..report.inputs import Cost, Report
 from ..report.reference import Reference
+from .collect_course import course_of
 from .collect_curation import curation_of
 from .collect_ensemble import batches_of, efforts_of, ensemble_of
 from .collect_scores import trained_of
@@ -66,6 +67,7 @@ def collect(
         forgetting=forgetting_of(chains[-1]) if chains and kind in (GUN, FINETUNE) else None,
         trained=trained_of(process),
         ensemble=ensemble,
+        course=course_of(process) if kind == GUN else None,
         costs=_costs([process, *chains, *curations]),
         provenance=_provenance(process, chains, curations),
         commands=[f"verdi process report {process.pk}", f"verdi process status {process.pk}", *commands],

@@ -14,6 +14,7 @@ from ..contract.errors import RefusedError
 from ..contract.shooting import Chemistry
 from ..contract.strict import load
 from ..data.shots import ShotsData
+from ..data.tallied import all_tables
 from ..report.batches import join_batches
 from ..report.cost import Effort
 from ..report.examples import example_rows
@@ -21,12 +22,19 @@ from ..report.inputs import Ensemble, Movie
 from ..report.reference import Reference
 from ..science.outcomes.catalogue import outcome_names, productive_names
 from ..science.shot_arrays import trajectory
+from ..workflows.extension import left_tables
 
 
 def batches_of(process: orm.ProcessNode) -> list[ShotsData]:
-    """The batches of shots of a gun workflow, in their order."""
-    shots = process.outputs.shots if "shots" in process.outputs else {}
-    return [shots[name] for name in sorted(shots)]
+    """The batches of shots of a gun workflow, in their order, those taken over from earlier ones first.
+
+    Of one that was killed or failed, what it left.
+    """
+    if "tally" in process.outputs:
+        return all_tables(process.outputs.tally)
+    before = all_tables(process.inputs.previous) if "previous" in process.inputs else []
+    shots = process.outputs.shots if "shots" in process.outputs else left_tables(process)
+    return before + [shots[name] for name in sorted(shots)]
 
 
 def ensemble_of(
@@ -80,7 +88,7 @@ def reference_of(text: str) -> Reference:
         raise RefusedError(f"{text}: there is no such file and no such node; {known}.") from error
     if isinstance(node, ShotsData):
         batches = [node]
-    elif isinstance(node, orm.ProcessNode) and "shots" in node.outputs:
+    elif isinstance(node, orm.ProcessNode) and batches_of(node):
         batches = batches_of(node)
     else:
         raise RefusedError(f"<{node.pk}> is a {type(node).__name__} without shots; {known}.")

@@ -15,6 +15,8 @@ from aiida.engine import ProcessBuilder, submit
 from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
+from ..contract.status import WARNING
+from ..workflows.extension import extending
 from .root import F, cli, refusals
 from .scheduling import check, environment_of, options_of
 from .stages import METHODS, ratio_of, stage_of, with_methods
@@ -143,30 +145,63 @@ def finetune(
 
 
 @launch.command("gun")
-@click.option("--model", type=MODEL, required=True, help="The model that moves the atoms.")
-@click.option("--slab", required=True, help="The clean slab: a file that ASE reads, or a PK.")
-@click.option("--molecule", required=True, help="The molecule: a file, a PK, or a name such as C2H2.")
-@click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots; the protocol's by default.")
+@click.option("--model", type=MODEL, help="The model that moves the atoms.")
+@click.option("--slab", help="The clean slab: a file that ASE reads, or a PK.")
+@click.option("--molecule", help="The molecule: a file, a PK, or a name such as C2H2.")
+@click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots, at most; the protocol's by default.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the campaign.")
+@click.option("--precision", type=float, metavar="SHARE", help="Stop when all shares are known so well: 0.02 is ±2 %.")
+@click.option("--watch", multiple=True, metavar="OUTCOME", help="Only these shares must be known; repeatable.")
+@click.option("--max-hours", type=float, help="Submit no batch after so many hours.")
+@click.option("--jobs-at-once", type=click.IntRange(min=1), help="Batches side by side, at most.")
+@click.option("--clean", is_flag=True, help="Empty the remote folders of batches that have ended.")
+@click.option(
+    "--extend",
+    type=types.ProcessParamType(),
+    help="A campaign that has ended, in whatever way: keep its shots, fly those it lost, then further ones up to "
+    "--n-shots in all. Model, slab, molecule and parameters are its own.",
+)
 @common
 def gun(
     model: Any,
-    slab: str,
-    molecule: str,
-    n_shots: int | None,
-    seed: int | None,
+    slab: str | None,
+    molecule: str | None,
+    extend: Any,
+    clean: bool,
     code: Any,
     protocol: Any,
     overrides: Any,
     scheduler: Any,
     wait: bool,
+    **asked: Any,
 ) -> None:
     """Shoot a molecule at a slab."""
-    changes = yaml_of(overrides)
-    changes |= {key: value for key, value in (("n_shots", n_shots), ("seed", seed)) if value is not None}
-    chain = WorkflowFactory("mlgun.gun")
-    builder = chain.get_builder_from_protocol(code, model, slab_node(slab), molecule_node(molecule), protocol, changes)
+    changes = yaml_of(overrides) | gun_fields(**asked)
+    if extend is not None:
+        given = {"--model": model, "--slab": slab, "--molecule": molecule, "--protocol": protocol}
+        taken = [name for name, value in given.items() if value is not None]
+        if taken:
+            raise RefusedError(f"{taken[0]}: --extend takes it from <{extend.pk}>; leave it out.")
+        builder = extending(extend, changes, code)
+    else:
+        missing = [name for name, value in (("model", model), ("slab", slab), ("molecule", molecule)) if value is None]
+        if missing:
+            raise RefusedError(f"--{missing[0]} is missing; give it, or a campaign to --extend.")
+        chain, atoms = WorkflowFactory("mlgun.gun"), (slab_node(str(slab)), molecule_node(str(molecule)))
+        builder = chain.get_builder_from_protocol(code, model, *atoms, protocol, changes)
+    if clean:
+        builder.clean_workdir = orm.Bool(True)
     submit_chain(builder, scheduler, wait)
+
+
+def gun_fields(precision: float | None, watch: tuple[str, ...], **fields: Any) -> dict[str, Any]:
+    """Fields of GunParameters that options of the command line set."""
+    if watch and precision is None:
+        raise RefusedError("--watch goes with --precision.")
+    asked = {name: value for name, value in fields.items() if value is not None}
+    if precision is not None:
+        asked["precision"] = {"half_width": precision, "watched": list(watch) or None}
+    return asked
 
 
 def submit_chain(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
@@ -185,7 +220,9 @@ def submit_chain(builder: ProcessBuilder, scheduler: Path | None, wait: bool) ->
         echo.echo(f"when it is done:  aiida-mlgun report {node.pk}")
         return
     wait_for(node)
-    if not node.is_finished_ok:
+    if node.exit_status is not None and node.exit_status // 100 == WARNING:
+        echo.echo_warning(f"{node.process_label}<{node.pk}> finished [{node.exit_status}]: {node.exit_message}")
+    elif not node.is_finished_ok:
         echo.echo_critical(f"{node.process_label}<{node.pk}> failed [{node.exit_status}]: {node.exit_message}")
     echo.echo_success(f"{node.process_label}<{node.pk}> finished; see it with: aiida-mlgun report {node.pk}")
 

@@ -6,6 +6,14 @@ from aiida.cmdline.utils import echo
 
 from ..report.against import AGAINST_COLUMNS, against_rows, against_sentence
 from ..report.cost import COST_COLUMNS, SOURCE, cost_rows, cost_sentence
+from ..report.course import (
+    LOOK_COLUMNS,
+    SEQUENTIAL_COLUMNS,
+    course_cautions,
+    course_sentence,
+    look_rows,
+    sequential_rows,
+)
 from ..report.inputs import Ensemble, Report
 from ..report.stages import LIFE_COLUMNS, life_rows, lives
 from ..report.tables import OUTCOME_COLUMNS, outcome_rows, terminal_table
@@ -17,6 +25,15 @@ def print_outcomes(found: Report) -> None:
     if found.ensemble is None:
         return
     _outcomes(found.ensemble)
+    if found.course is not None:
+        for words in (course_sentence(found.course), *course_cautions(found.course)):
+            echo.echo(f"\n{words}")
+        for rows, columns in (
+            (sequential_rows(found.course), SEQUENTIAL_COLUMNS),
+            (look_rows(found.course), LOOK_COLUMNS),
+        ):
+            if rows:
+                echo.echo("\n" + terminal_table(rows, columns))
     if rows := against_rows(found.ensemble):
         echo.echo(f"\n{against_sentence(found.ensemble)}")
         shown = [row | {"here": percent(row["here"]), "there": percent(row["there"])} for row in rows]

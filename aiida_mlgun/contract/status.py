@@ -25,6 +25,8 @@ class Status:
 
 
 OK = "ok"
+#: The band of exit codes of work that was done, but about which something must be known.
+WARNING = 7
 
 TABLE: tuple[Status, ...] = (
     Status("input_refused", 210, "ERROR_INPUT_REFUSED", "The compute machine refused the input: {detail}"),
@@ -174,6 +176,18 @@ TABLE: tuple[Status, ...] = (
         "ERROR_FORGETTING",
         "An earlier test set was forgotten beyond the limit: {detail} Use method `replay` or `frozen`, or a lower lr.",
     ),
+    Status(
+        "shots_lost",
+        710,
+        "WARNING_SHOTS_LOST",
+        "The campaign ended without some of its shots: {detail} Extend it: that shoots them again and counts the rest.",
+    ),
+    Status(
+        "precision_missed",
+        711,
+        "WARNING_PRECISION_MISSED",
+        "The campaign ended before the shares were known as asked: {detail} Extend it with more shots or start states.",
+    ),
 )
 
 BY_NAME: dict[str, Status] = {row.name: row for row in TABLE}
@@ -186,8 +200,8 @@ def markdown() -> str:
         "# Exit codes",
         "",
         "Made from `aiida_mlgun/contract/status.py`. 2xx: input refused. 3xx: unusable. 4xx: can be resumed.",
-        "5xx: done, but scientifically failed. `{detail}` is the sentence from the run. A transient code is never a",
-        "cache source.",
+        "5xx: done, but scientifically failed. 7xx: done, with a warning. `{detail}` is the sentence from the run. A",
+        "transient code is never a cache source.",
         "",
         "| code | name | transient | message |",
         "|---|---|---|---|",

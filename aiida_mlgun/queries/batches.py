@@ -13,6 +13,7 @@ from aiida.common.links import LinkType
 
 from ..contract.errors import RefusedError
 from ..data.shots import ShotsData
+from ..data.tallied import all_tables
 
 CALLS: Final = {"type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}}
 TAKES: Final = {"type": {"in": [LinkType.INPUT_CALC.value, LinkType.INPUT_WORK.value]}}
@@ -67,7 +68,10 @@ def reported_by(process: int) -> set[int]:
     returned.append(ShotsData, with_incoming="process", project="id")
     taken = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": process}, tag="process")
     taken.append(ShotsData, with_outgoing="process", edge_filters=TAKES, project="id")
-    return {*returned.all(flat=True), *taken.all(flat=True)}
+    tally = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": process}, tag="process")
+    tally.append(orm.Dict, with_outgoing="process", edge_filters={**TAKES, "label": "previous"})
+    extended = [table.pk for node in tally.all(flat=True) for table in all_tables(node)]
+    return {*returned.all(flat=True), *taken.all(flat=True), *extended}
 
 
 def returned_by_campaigns() -> set[int]:

@@ -13,6 +13,7 @@ from ..contract.errors import RefusedError
 from ..science.outcomes import UNDECIDED
 from ..science.shot_arrays import final_frame
 from .cost import Effort
+from .course import Course
 from .curated import Curation
 from .reference import Reference
 from .trained import Trained
@@ -211,6 +212,7 @@ class Cost:
 class Report:
     """All that goes on the page; parts that are empty or None are left out.
 
+    :param course: how the campaign of the ensemble went.
     :param provenance: (label, text), where the results can be found.
     :param commands: what was typed to get here.
     """
@@ -222,6 +224,7 @@ class Report:
     forgetting: Forgetting | None = None
     trained: Trained = field(default_factory=Trained)
     ensemble: Ensemble | None = None
+    course: Course | None = None
     costs: Cost | None = None
     provenance: list[tuple[str, str]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)

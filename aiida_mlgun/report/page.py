@@ -14,6 +14,7 @@ from ..science.statistics import never_seen
 from .against import against_rows, against_sentence
 from .answer import answer, cautions, facts
 from .cost import SOURCE, cost_rows, cost_sentence
+from .course import course_cautions, course_sentence, look_rows, sequential_rows
 from .curated import Curation
 from .curated_answer import curation_cautions, curation_facts, curation_sentence, split_sentence
 from .curated_rows import e0_text, filter_rows, quantity_text, stratum_rows
@@ -104,6 +105,9 @@ def render(report: Report, plates: dict[str, Plate], images: dict[str, Markup], 
         facts=facts(ensemble) if ensemble else curation_facts(report.curations) if only_data else [],
         cautions=_cautions(report, only_data),
         outcomes=_outcomes(ensemble) if ensemble else [],
+        course_words=course_sentence(report.course) if report.course else "",
+        looks=look_rows(report.course) if report.course else [],
+        sequential=sequential_rows(report.course) if report.course else [],
         has_states=ensemble is not None and binding(ensemble)["state_low"] is not None,
         unseen=never_seen(len(ensemble)) if ensemble else None,
         against=against_rows(ensemble) if ensemble else [],
@@ -148,7 +152,8 @@ def _outcomes(ensemble: Ensemble) -> list[dict[str, Any]]:
 
 def _cautions(report: Report, only_data: bool) -> list[str]:
     if report.ensemble is not None:
-        return cautions(report.ensemble)
+        told = course_cautions(report.course) if report.course else []
+        return told + cautions(report.ensemble)
     return curation_cautions(report.curations) if only_data else trained_cautions(report.trained)
 
 

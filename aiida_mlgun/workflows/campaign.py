@@ -15,7 +15,7 @@ from ..contract.strict import dump, load, require
 from ..science.aim_checks import check_atoms, check_geometry, check_images
 from ..science.flight_height import with_height
 from ..science.frames import from_atoms
-from ..science.outcomes.catalogue import check_catalogue
+from ..science.outcomes.catalogue import UNDECIDED, check_catalogue, outcome_names
 from ..science.slabs import analyse
 from ..science.time_step import check_time_step, impact_speed
 
@@ -23,13 +23,43 @@ SHARED = ("aim", "velocity", "dynamics", "decision", "chemistry", "seed", "fixed
 
 
 @dataclass(frozen=True)
+class Precision:
+    """When a campaign knows enough (:func:`aiida_mlgun.science.statistics.required`).
+
+    :param half_width: of the interval of every watched outcome's share: 0.02 is ± 2 %.
+    :param watched: the outcomes that must be known, named beforehand; None: all of the catalogue, and undecided.
+    :param alpha: probability that one of the intervals misses at any look.
+    :param tuned_for: half-width that the first campaign of this sequence of shots asked for; None: ``half_width``.
+    """
+
+    half_width: float
+    watched: tuple[str, ...] | None = None
+    alpha: float = 0.05
+    tuned_for: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("half_width", "tuned_for"):
+            value = getattr(self, name)
+            require(
+                value is None or 0 < value < 0.5,
+                f"precision.{name} must lie between 0 and 0.5 (shares, not percent), not {value}.",
+            )
+        require(0 < self.alpha < 1, f"precision.alpha must lie between 0 and 1, not {self.alpha}.")
+        require(self.watched is None or bool(self.watched), "precision.watched: name an outcome, or null for all.")
+
+
+@dataclass(frozen=True)
 class GunParameters:
     """What a campaign is.
 
+    :param n_shots: shots of the whole sequence, at most; those taken over from an earlier campaign count among them.
     :param seed: every draw of every shot descends from it and the shot's number.
-    :param first_shot: number of the first shot; a later campaign goes on where an earlier one ended.
+    :param first_shot: number of the first shot of the sequence.
     :param shots_per_job: shots in one CalcJob.
-    :param jobs_at_once: CalcJobs that are submitted side by side; None: all.
+    :param jobs_at_once: batches that are in the hands of daemon and scheduler together; None: all.
+    :param precision: stop when the shares are known so well; None: shoot ``n_shots``.
+    :param max_hours: after so long no batch is submitted any more; None: no limit.
+    :param retries: how often a batch that lost shots is flown again.
     :param min_image_gap: Å, smallest gap between the molecule and its own periodic image; None: the model's r_max, so
         that no atom feels an image of its own molecule.
     :param min_vacuum: Å, smallest gap between the molecule at its start and the slab's image above it; the model's
@@ -43,7 +73,10 @@ class GunParameters:
     seed: int = 24
     first_shot: int = 0
     shots_per_job: int = 100
-    jobs_at_once: int | None = None
+    jobs_at_once: int | None = 20
+    precision: Precision | None = None
+    max_hours: float | None = None
+    retries: int = 1
     fixed_layers: int = 1
     min_image_gap: float | None = None
     min_vacuum: float = 0.0
@@ -61,10 +94,21 @@ class GunParameters:
         require(self.jobs_at_once is None or self.jobs_at_once >= 1, "jobs_at_once must be at least 1.")
         taken = sorted({"seed", "fixed_layers", "device", "threads"} & set(self.equilibrate))
         require(not taken, f"equilibrate.{''.join(taken[:1])} is the campaign's own; set it there.")
+        require(self.max_hours is None or self.max_hours > 0, f"max_hours must be positive, not {self.max_hours}.")
+        require(self.retries >= 0, f"retries must not be negative, not {self.retries}.")
         check_catalogue(self.chemistry.catalogue)
+        watched = (self.precision.watched if self.precision else None) or ()
+        unknown = [name for name in watched if name not in self.outcomes()]
+        require(
+            not unknown,
+            f"precision.watched: {unknown[:1]} is no outcome of this catalogue. Known: {', '.join(self.outcomes())}.",
+        )
         load(EquilibrateJob, self.equilibrate_parameters(), "equilibrate")
-        for parameters in self.batches():
-            load(ShootJob, parameters, "shoot")
+        load(ShootJob, self.batch(self.first_shot, min(self.n_shots, self.shots_per_job)), "shoot")
+
+    def outcomes(self) -> tuple[str, ...]:
+        """All that a shot can end in."""
+        return (*outcome_names(self.chemistry), UNDECIDED)
 
     def equilibrate_parameters(self) -> dict[str, Any]:
         """The parameters of the equilibration."""
@@ -72,15 +116,9 @@ class GunParameters:
         shared["threads"] = self.dynamics.threads
         return {**self.equilibrate, **shared}
 
-    def batches(self) -> list[dict[str, Any]]:
-        """The parameters of each shoot job, in order."""
-        whole = dump(self)
-        shared = {name: whole[name] for name in SHARED}
-        last = self.first_shot + self.n_shots
-        return [
-            {**shared, "first_shot": first, "n_shots": min(self.shots_per_job, last - first)}
-            for first in range(self.first_shot, last, self.shots_per_job)
-        ]
+    def batch(self, first: int, n: int) -> dict[str, Any]:
+        """The parameters of the shoot job of ``n`` shots from ``first`` on."""
+        return {**{name: dump(getattr(self, name)) for name in SHARED}, "first_shot": first, "n_shots": n}
 
 
 def check_system(parameters: GunParameters, slab: Atoms, molecule: Atoms, r_max: float) -> None:

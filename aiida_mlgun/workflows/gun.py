@@ -1,32 +1,40 @@
-"""``mlgun.gun``: a campaign - start states, batches of shots, one summary."""
+"""``mlgun.gun``: a campaign - start states, batches of shots in lanes, looks, one summary."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessBuilder, WorkChain, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from ..calculations.equilibrate import EquilibrateCalculation
-from ..calculations.equilibrate import fits as system_fits
-from ..contract.errors import RefusedError
+from ..contract.status import BY_NAME
 from ..contract.strict import dump, load, require
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..data.shots import ShotsData
+from ..data.tallied import tables_of
 from ..science.outcomes.chemistry import complete_chemistry
-from .campaign import GunParameters, check_system
+from ..science.shot_ranges import cut, size, without
+from .campaign import GunParameters
 from .common import define_common, job_inputs, not_ok
-from .functions.shots import summarise
+from .firing import FiringWorkChain
+from .functions.campaign import identify, look, summarise
+from .gun_checks import fits
+from .look import wave_size
 from .protocols import ProtocolMixin
-from .restart import chain_inputs
-from .shoot import ShootWorkChain
 
 
-class GunWorkChain(ProtocolMixin, WorkChain):
-    """Shoot a molecule at a slab many times; every shot ends in a named outcome."""
+class GunWorkChain(ProtocolMixin, FiringWorkChain):
+    """Shoot a molecule at a slab many times; every shot ends in a named outcome.
+
+    With ``precision`` it looks after each wave of batches and stops when the shares are known so well; else it flies
+    ``n_shots``.  With ``previous``, the ``tally`` of an earlier campaign, it goes on where that one ended: its shots
+    count, and those that it lost are flown first (:mod:`aiida_mlgun.workflows.extension` makes the inputs).
+    """
 
     PROTOCOL_FILE = "gun.yaml"
 
@@ -41,19 +49,34 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         spec.input("slab_states", valid_type=FramesData, required=False, help="Ready start states of the slab.")
         spec.input("molecule_states", valid_type=FramesData, required=False, help="Ready start states of the molecule.")
         spec.input("parameters", valid_type=orm.Dict, serializer=orm.to_aiida_type, help="Fields of GunParameters.")
+        spec.input("previous", valid_type=orm.Dict, required=False, help="`tally` of a campaign that this one extends.")
         spec.input("max_iterations", valid_type=orm.Int, required=False, help="Jobs per batch at most; 5 by default.")
-        spec.inputs.validator = _fits
+        spec.input(
+            "clean_workdir",
+            valid_type=orm.Bool,
+            serializer=orm.to_aiida_type,
+            default=lambda: orm.Bool(False),
+            help="Empty the remote folders of a batch as soon as it has ended.",
+        )
+        spec.inputs.validator = fits
         spec.outline(
             cls.setup,
             if_(cls.needs_states)(cls.equilibrate, cls.inspect_states),
-            while_(cls.has_batches)(cls.shoot, cls.inspect_batches),
+            cls.begin,
+            while_(cls.is_short)(
+                cls.plan,
+                while_(cls.has_batches)(cls.shoot, cls.inspect_batches),
+                cls.look,
+            ),
             cls.collect,
         )
         spec.output("slab_states", valid_type=FramesData, required=False, help="Start states of the slab.")
         spec.output("molecule_states", valid_type=FramesData, required=False, help="Start states of the molecule.")
         spec.output("equilibration", valid_type=orm.Dict, required=False, help="How the equilibration went.")
-        spec.output_namespace("shots", valid_type=ShotsData, help="Batch → table of shots.")
-        spec.output("summary", valid_type=orm.Dict, required=False, help="Counts, intervals, sticking, drift.")
+        spec.output_namespace("shots", valid_type=ShotsData, help="Batch → table of the shots that were flown here.")
+        spec.output("tally", valid_type=orm.Dict, required=False, help="All shots counted, those of `previous` too.")
+        spec.output("look", valid_type=orm.Dict, required=False, help="The last look, if precision was asked for.")
+        spec.output("summary", valid_type=orm.Dict, required=False, help="Counts, intervals, sticking, drift, losses.")
 
     @classmethod
     def get_builder_from_protocol(
@@ -85,17 +108,17 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         return builder
 
     def setup(self) -> None:
-        """Cut the campaign into batches."""
+        """What is to be shot: all numbers of the sequence that no earlier campaign holds."""
         campaign = load(GunParameters, self.inputs.parameters.get_dict(), "gun")
-        self.ctx.campaign = dump(campaign)
+        previous = self.inputs.get("previous")
         self.ctx.equilibrate_parameters = campaign.equilibrate_parameters()
-        self.ctx.waiting = campaign.batches()
-        self.ctx.n_batches = len(self.ctx.waiting)
-        self.ctx.started = 0
-        self.ctx.at_once = campaign.jobs_at_once or self.ctx.n_batches
-        self.ctx.batches, self.ctx.failed = {}, []
+        self.ctx.tally, self.ctx.n_before = previous, 0 if previous is None else previous["n_shots"]
+        held = [] if previous is None else previous["shots"]
+        self.ctx.todo = without([[campaign.first_shot, campaign.first_shot + campaign.n_shots]], held)
+        self.ctx.stopped_by, self.ctx.last_look, self.ctx.n_waves = None, None, 0
         self.ctx.slab_states = self.inputs.get("slab_states")
         self.ctx.molecule_states = self.inputs.get("molecule_states")
+        self.set_up_lanes(campaign)
 
     def needs_states(self) -> bool:
         """True unless both kinds of start states were given."""
@@ -105,7 +128,8 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         """Equilibrate slab and molecule apart."""
         names = ("model", "slab", "molecule")
         inputs = {name: self.inputs[name] for name in names} | job_inputs(self, "equilibrate")
-        node = self.submit(EquilibrateCalculation, parameters=orm.Dict(self.ctx.equilibrate_parameters), **inputs)
+        inputs["parameters"] = orm.Dict(self.ctx.equilibrate_parameters)
+        node = self.submit_once("equilibrate", EquilibrateCalculation, **inputs)
         self.report(f"start states are made in <{node.pk}>")
         self.to_context(states=node)
 
@@ -121,76 +145,100 @@ class GunWorkChain(ProtocolMixin, WorkChain):
         self.out("equilibration", job.outputs.report)
         return None
 
-    def has_batches(self) -> bool:
-        """True while batches wait."""
-        return bool(self.ctx.waiting)
+    def begin(self) -> None:
+        """Say what the shots are of; of an extended campaign, look at what there is."""
+        names = ("parameters", "model", "slab", "molecule")
+        states = {"slab_states": self.ctx.slab_states, "molecule_states": self.ctx.molecule_states}
+        self.ctx.about = identify(**{name: self.inputs[name] for name in names}, **states)
+        if self.ctx.tally is not None:
+            self.report(f"{self.ctx.n_before} shots are taken over; {size(self.ctx.todo)} are left to shoot at most")
+            self._look()
 
-    def shoot(self) -> Any:
-        """Submit the next wave of batches."""
-        wave, self.ctx.waiting = self.ctx.waiting[: self.ctx.at_once], self.ctx.waiting[self.ctx.at_once :]
-        self.ctx.wave = []
-        for parameters in wave:
-            label = f"batch_{self.ctx.started:04d}"
-            node = self.submit(
-                ShootWorkChain,
-                model=self.inputs.model,
-                slab_states=self.ctx.slab_states,
-                molecule_states=self.ctx.molecule_states,
-                parameters=orm.Dict(parameters),
-                **chain_inputs(self, label),
-            )
-            self.ctx.wave.append(label)
-            self.ctx.started += 1
-            self.to_context(**{label: node})
-        self.report(f"{len(wave)} batches of shots submitted, {len(self.ctx.waiting)} wait")
+    def is_short(self) -> bool:
+        """True while more shots are wanted and the budget has some."""
+        if self.ctx.stopped_by is None and self.ctx.todo and self.out_of_time():
+            self.ctx.stopped_by = "hours"
+            self.report(f"the {self.campaign().max_hours:g} h are over; {size(self.ctx.todo)} shots are not flown")
+        return self.ctx.stopped_by is None and bool(self.ctx.todo)
 
-    def inspect_batches(self) -> Any:
-        """Keep every finished shot, also those of a batch that failed otherwise."""
-        for label in self.ctx.wave:
-            job = self.ctx[label]
-            if "shots" in job.outputs:
-                self.ctx.batches[label] = job.outputs.shots
-            if not job.is_finished_ok:
-                self.ctx.failed.append((label, job))
-                self.report(f"{label} <{job.pk}> ended with [{job.exit_status}]: {job.exit_message}")
-        if self.ctx.failed and not self.ctx.batches:
-            label, job = self.ctx.failed[0]
-            return not_ok(self, job, label)
+    def plan(self) -> None:
+        """The next wave: all shots, or as many as the last look says are needed."""
+        campaign = self.campaign()
+        left = size(self.ctx.todo)
+        n = left
+        if campaign.precision is not None:
+            if self.ctx.last_look is None:
+                self.ctx.last_look = look(self.inputs.parameters)
+            more = self.ctx.last_look["more"]
+            first = self.ctx.last_look["n"] == 0
+            n = wave_size(more, first, campaign.shots_per_job, campaign.jobs_at_once, left)
+        self.ctx.wave, self.ctx.todo = cut(self.ctx.todo, n)
+        self.ctx.n_waves += 1
+        at_once = f"{self.ctx.at_once} batches" if self.ctx.at_once else "all"
+        self.report(f"wave {self.ctx.n_waves}: {n} shots, at most {at_once} at once; {left - n} stay in the budget")
+
+    def look(self) -> Any:
+        """After a wave: count, and with ``precision`` decide whether that is enough."""
+        self.count()
+        if self.ctx.tally is None:
+            return not_ok(self, orm.load_node(self.ctx.failed[1]), self.ctx.failed[0])
+        self._look()
         return None
+
+    def _look(self) -> None:
+        if self.campaign().precision is None:
+            return
+        self.ctx.last_look = look(self.inputs.parameters, self.ctx.tally)
+        self.report(self.ctx.last_look["sentence"])
+        if self.ctx.last_look["stop"]:
+            self.ctx.stopped_by = self.ctx.stopped_by or "precision"
+        elif self.ctx.last_look["hopeless"]:
+            self.ctx.stopped_by = self.ctx.stopped_by or "start_states"
 
     def collect(self) -> Any:
-        """Summarise what there is; a failed batch still fails the campaign, by name."""
-        self.out("shots", self.ctx.batches)
-        summary = summarise(self.inputs.parameters, **self.ctx.batches)
+        """Summarise what there is; lost shots, missed precision and failed batches give the exit code."""
+        self.out("shots", tables_of(self.ctx.tally, self.inputs.get("previous")))
+        ended = {
+            "stopped_by": self.ctx.stopped_by or "shots",
+            "n_before": self.ctx.n_before,
+            "lost": self.ctx.lost,
+            "never_submitted": size(self.ctx.todo),
+        }
+        said = {} if self.ctx.last_look is None else {"last_look": self.ctx.last_look}
+        summary = summarise(self.inputs.parameters, self.ctx.tally, ended=orm.Dict(ended), **said)
+        self.out("tally", self.ctx.tally)
         self.out("summary", summary)
-        sticking = summary["sticking"]
+        if said:
+            self.out("look", self.ctx.last_look)
+        sticking = summary["clustered"]["sticking"]
         self.report(
-            f"{summary['n_shots']} of {summary['n_asked']} shots finished, {summary['n_bound']} bound "
-            f"(sticking {sticking['p']:.2f}, 95 % {sticking['low']:.2f} to {sticking['high']:.2f})"
+            f"{summary['n_shots']} of {summary['n_asked']} shots finished, {summary['n_bound']} bound (sticking "
+            f"{sticking['p']:.2f}, 95 % over start states {sticking['low']:.2f} to {sticking['high']:.2f})"
         )
-        if self.ctx.failed:
-            label, job = self.ctx.failed[0]
-            return not_ok(self, job, f"{len(self.ctx.failed)} of {self.ctx.n_batches} batches, first {label}")
+        for sentence in summary["remarks"]:
+            self.report(sentence)
+        return self._verdict(summary)
+
+    def _verdict(self, summary: orm.Dict) -> ExitCode | None:
+        """What was wrong with shots that did finish comes first, then lost shots, then missed precision."""
+        if self.ctx.wrong is not None:
+            label, pk, n = self.ctx.wrong
+            return not_ok(self, orm.load_node(pk), f"{n} of {self.ctx.started} batches, first {label}")
+        if self.ctx.lost:
+            first = self.ctx.lost[0]
+            what = f"{summary['n_lost']} of {summary['n_asked']}, first those of {first['label']} <{first['pk']}>"
+            return self._warning("shots_lost", f"{what}, [{first['exit_status']}] {first['exit_message']}")
+        if self.ctx.stopped_by == "failures":
+            return not_ok(self, orm.load_node(self.ctx.failed[1]), self.ctx.failed[0])
+        if self.ctx.last_look is not None and not self.ctx.last_look["stop"]:
+            return self._warning("precision_missed", self.ctx.last_look["sentence"])
         return None
 
+    def _warning(self, name: str, detail: str) -> ExitCode:
+        row = BY_NAME[name]
+        return ExitCode(row.code, row.message.format(detail=detail))
 
-def _fits(inputs: Any, context: Any) -> str | None:
-    if "parameters" not in inputs:
-        return None
-    wrong = system_fits(inputs, context)
-    if wrong:
-        return wrong
-    try:
-        parameters = load(GunParameters, inputs["parameters"].get_dict(), "gun")
-        if all(name in inputs for name in ("slab", "molecule", "model")):
-            check_system(parameters, inputs["slab"].get_ase(), inputs["molecule"].get_ase(), inputs["model"].r_max)
-        for name in ("slab_states", "molecule_states"):
-            if inputs.get(name) is None:
-                continue
-            if "velocities" not in inputs[name].base.attributes.get("has"):
-                return f"{name} have no velocities (Å/fs)."
-            if "model" in inputs:
-                inputs["model"].check_covers(inputs[name].elements, name)
-    except RefusedError as error:
-        return str(error)
-    return None
+    def out_of_time(self) -> bool:
+        """Whether ``max_hours`` are over."""
+        hours = self.campaign().max_hours
+        return hours is not None and (datetime.now(UTC) - self.node.ctime).total_seconds() > 3600 * hours

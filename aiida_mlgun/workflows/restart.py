@@ -115,6 +115,6 @@ class ResumingWorkChain(BaseRestartWorkChain):
 
 def chain_inputs(chain: Any, label: str) -> dict[str, Any]:
     """What a chain passes on to the restarting chain of its part ``label``."""
-    names = ("code", "options", "environment", "max_iterations")
+    names = ("code", "options", "environment", "max_iterations", "clean_workdir")
     inputs = {name: chain.inputs[name] for name in names if name in chain.inputs}
     return inputs | {"metadata": {"call_link_label": label, "label": label}}

@@ -15,6 +15,8 @@ from aiida_mlgun import query_shots
 from aiida_mlgun.contract.errors import RefusedError
 from aiida_mlgun.data.shot_columns import QUERYABLE, ROUNDED
 from aiida_mlgun.data.shots import ShotsData
+from aiida_mlgun.data.tallied import all_tables, tables_of
+from aiida_mlgun.workflows.functions.campaign import count_shots
 from tests.campaigns import Stored, campaign, give, hand_out, process, reclassify, trained_model
 from tests.nodes import chemistry, shot_arrays
 
@@ -193,6 +195,20 @@ def test_judgements_runs_by_hand_and_what_a_campaign_took_over() -> None:
     longer = process(orm.WorkChainNode, "GunWorkChain", {"previous__batch_0001": here.batches[1]})
     hand_out(longer, shots__batch_0002=by_hand)
     assert query_shots(campaign=longer.pk)["shot"].tolist() == [3, 4, 5, 7, 8]
+
+
+@pytest.mark.usefixtures("aiida_profile_clean")
+def test_shots_that_a_campaign_extends_are_found_under_both() -> None:
+    here = campaign([{"shots": (0, 1, 2)}, {"shots": (3, 4, 5)}], seal=False)
+    about = orm.Dict({})
+    before = count_shots(about, batch_0000=here.batches[0])
+    tally = count_shots(about, before=before, batch_0001=here.batches[1])
+    assert [table.pk for table in all_tables(tally)] == [table.pk for table in here.batches]
+    assert list(tables_of(tally)) == ["batch_0000", "batch_0001"] and list(tables_of(tally, before)) == ["batch_0001"]
+    assert all_tables(None) == [] and tables_of(before, before) == {}
+    longer = process(orm.WorkChainNode, "GunWorkChain", {"previous": tally})
+    assert query_shots(campaign=longer.pk)["shot"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert set(query_shots(campaign=longer.pk)["campaign"]) == {here.gun.pk}
 
 
 def test_the_package_offers_it_without_loading_aiida_before() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -20,23 +21,13 @@ def campaign(**changes: Any) -> GunParameters:
     return load(GunParameters, data, "gun")
 
 
-@pytest.mark.parametrize(
-    ("first", "n", "per_job"), [(0, 10, 3), (0, 10, 10), (0, 10, 100), (7, 1, 1), (1000, 1000, 100), (3, 101, 25)]
-)
-def test_the_batches_hold_each_shot_once(first: int, n: int, per_job: int) -> None:
-    batches = campaign(first_shot=first, n_shots=n, shots_per_job=per_job).batches()
-    shots = [s for b in batches for s in range(b["first_shot"], b["first_shot"] + b["n_shots"])]
-    assert shots == list(range(first, first + n))
-    assert max(b["n_shots"] for b in batches) <= per_job
-    assert len(batches) == -(-n // per_job)
-
-
 def test_a_batch_is_a_shoot_job_of_this_campaign() -> None:
     whole = campaign(
         seed=77, fixed_layers=2, output={"trajectories": ["intact"]}, device="cpu", dynamics={"threads": 3}
     )
-    for batch in whole.batches():
-        job = load(ShootJob, batch, "shoot")
+    for first, n in ((0, 3), (7, 1)):
+        job = load(ShootJob, whole.batch(first, n), "shoot")
+        assert (job.first_shot, job.n_shots) == (first, n)
         assert (job.seed, job.fixed_layers, job.output.trajectories, job.device) == (77, 2, ("intact",), "cpu")
         assert (job.chemistry, job.aim, job.dynamics) == (whole.chemistry, whole.aim, whole.dynamics)
     start = campaign(seed=77, device="cpu", dynamics={"threads": 3}, equilibrate={"snapshots": 4})
@@ -55,6 +46,17 @@ def test_a_batch_is_a_shoot_job_of_this_campaign() -> None:
         ({"n_shots": 0}, "n_shots must be at least 1, not 0."),
         ({"shots_per_job": 0}, "shots_per_job must be at least 1"),
         ({"jobs_at_once": 0}, "jobs_at_once must be at least 1"),
+        ({"retries": -1}, "retries must not be negative, not -1."),
+        ({"max_hours": 0.0}, "max_hours must be positive, not 0.0."),
+        ({"precision": {"half_width": 2.0}}, r"half_width must lie between 0 and 0.5 \(shares, not percent\), not 2.0"),
+        ({"precision": {"half_width": 0.1, "tuned_for": 0.9}}, "precision.tuned_for must lie between 0 and 0.5"),
+        ({"precision": {"half_width": 0.1, "alpha": 5.0}}, "precision.alpha must lie between 0 and 1, not 5.0"),
+        ({"precision": {"half_width": 0.1, "watched": []}}, "precision.watched: name an outcome, or null for all."),
+        (
+            {"precision": {"half_width": 0.1, "watched": ["intakt"]}},
+            r"precision.watched: \['intakt'\] is no outcome of this catalogue. Known: .*on_top CC, .*undecided",
+        ),
+        ({"precision": {"width": 0.1}}, "gun.precision: unknown key 'width'"),
         ({"first_shot": -1}, "first_shot must not be negative"),
         ({"fixed_layers": 0}, "a slab without a fixed layer drifts"),
         ({"seed": -5}, r"seed must lie in \[0, 2\^63\)"),
@@ -186,3 +188,9 @@ def test_the_cell_of_the_molecule_does_not_matter() -> None:
     moved.positions += np.array([50.0, -3.0, 11.0])
     check_system(replace(campaign(), n_shots=1), slab_atoms(), moved, 5.0)
     assert refused(campaign(aim={"height": 1.0}, decision={"early": False}), molecule=moved).startswith("aim.height")
+
+
+def test_a_campaign_of_a_million_batches_is_checked_at_once() -> None:
+    start = time.perf_counter()
+    campaign(n_shots=10_000_000, shots_per_job=10)
+    assert time.perf_counter() - start < 1.0

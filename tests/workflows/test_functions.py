@@ -12,8 +12,9 @@ from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.shots import ShotsData
 from aiida_mlgun.science.frames import concatenate
 from aiida_mlgun.science.npz import pack
+from aiida_mlgun.workflows.functions.campaign import summarise
 from aiida_mlgun.workflows.functions.frames import merge_for_scoring, merge_raw
-from aiida_mlgun.workflows.functions.shots import extract_shot, summarise
+from aiida_mlgun.workflows.functions.shots import extract_shot
 from tests.nodes import acetylene, chemistry, kept_paths, labelled, shot_arrays
 
 

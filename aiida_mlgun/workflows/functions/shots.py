@@ -1,51 +1,18 @@
-"""Calcfunctions over ensembles of shots."""
+"""Calcfunctions over single shots."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 from ase import Atoms
 
 from ...contract.errors import RefusedError
-from ...contract.shooting import Chemistry
-from ...contract.strict import dump, load
 from ...data.frames import FramesData
 from ...data.shots import ShotsData
 from ...science.frames import from_atoms
-from ...science.outcomes.catalogue import outcome_names, productive_names
 from ...science.shot_arrays import final_frame, row_of, trajectory
-from ...science.statistics import outcome_table, sticking
-
-
-@calcfunction
-def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
-    """Counts, shares with simultaneous 95 % intervals, sticking probability, drift, of all batches together."""
-    chemistry = load(Chemistry, parameters["chemistry"], "chemistry")
-    arrays = [batches[name].arrays() for name in sorted(batches)]
-    shots = np.concatenate([a["shot"] for a in arrays])
-    if len(set(shots.tolist())) != len(shots):
-        raise RefusedError("two batches hold the same shot: each shot may count once.")
-    outcomes = [str(o) for a in arrays for o in a["outcome"]]
-    drift = np.abs(np.concatenate([a["drift"] for a in arrays]))
-    drift = drift[np.isfinite(drift)]  # a shot that was over at the first look has none
-    table = outcome_table(outcomes, outcome_names(chemistry))
-    bound = sum(o in productive_names(chemistry) for o in outcomes)
-    p, low, high = sticking(bound, len(outcomes))
-    return orm.Dict(
-        {
-            "n_shots": len(outcomes),
-            "n_asked": int(parameters["n_shots"]),
-            "table": dump(tuple(table)),
-            "n_bound": bound,
-            "sticking": {"p": p, "low": low, "high": high},
-            "undecided": sum(o == "undecided" for o in outcomes),
-            "median_abs_drift": float(np.median(drift)) if len(drift) else None,
-            "max_abs_drift": float(drift.max()) if len(drift) else None,
-        }
-    )
 
 
 @calcfunction
