@@ -112,7 +112,9 @@ def _judge_row(
     path, last = trajectory(kept, int(arrays["shot"][row])), final_frame(arrays, row)
     others = [event for event in events if event[1] in ("contact", "left")]
     if path is not None and len(path[0]):
-        tracker = retrack(system, one.chemistry, decision, path[0], path[1], None if last is None else last[1])
+        times, positions = _lasting(*path, one.chemistry.bonds.hold_fs)
+        tracker = retrack(system, one.chemistry, decision, times, positions, None if last is None else last[1])
+        tracker.contact_fs = float(arrays["contact_fs"][row])  # no matter of chemistry, and the dynamics looked oftener
         if ended == "exploded":
             verdict = classify(tracker.watch.describe(told), one.chemistry)
         else:
@@ -129,6 +131,15 @@ def _judge_row(
         return Judgement(verdict, others, float("nan"), "last frame")
     bonds = [event for event in events if not event[1].startswith("mode ")]
     return Judgement(verdict, bonds, float(arrays["bond_fs"][row]), "last frame")
+
+
+def _lasting(times: Floats, positions: Floats, hold_fs: float) -> tuple[Floats, Floats]:
+    """A path without a last frame that stands ``hold_fs`` or more after the one before: what it shows may not last.
+
+    Looks so far apart count one by one, and a bond at its limit that is caught by the end of the shot would be news.
+    """
+    alone = len(times) > 1 and times[-1] - times[-2] >= hold_fs
+    return (times[:-1], positions[:-1]) if alone else (times, positions)
 
 
 def events_of(arrays: Arrays, row: int) -> list[tuple[float, str]]:
