@@ -15,6 +15,7 @@ from aiida.engine import ProcessBuilder, submit
 from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
+from ..science.outcomes.chemistry import SHIPPED
 from .root import F, cli, refusals
 from .scheduling import check, environment_of, options_of
 from .stages import METHODS, ratio_of, stage_of, with_methods
@@ -146,6 +147,11 @@ def finetune(
 @click.option("--model", type=MODEL, required=True, help="The model that moves the atoms.")
 @click.option("--slab", required=True, help="The clean slab: a file that ASE reads, or a PK.")
 @click.option("--molecule", required=True, help="The molecule: a file, a PK, or a name such as C2H2.")
+@click.option(
+    "--chemistry",
+    metavar="FILE|NAME",
+    help=f"Groups, bonds and outcomes: a chemistry file, or a shipped one: {', '.join(SHIPPED)}.",
+)
 @click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots; the protocol's by default.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the campaign.")
 @common
@@ -153,6 +159,7 @@ def gun(
     model: Any,
     slab: str,
     molecule: str,
+    chemistry: str | None,
     n_shots: int | None,
     seed: int | None,
     code: Any,
@@ -164,6 +171,8 @@ def gun(
     """Shoot a molecule at a slab."""
     changes = yaml_of(overrides)
     changes |= {key: value for key, value in (("n_shots", n_shots), ("seed", seed)) if value is not None}
+    if chemistry is not None:
+        changes["chemistry"] = {**(changes.get("chemistry") or {}), "file": chemistry}
     chain = WorkflowFactory("mlgun.gun")
     builder = chain.get_builder_from_protocol(code, model, slab_node(slab), molecule_node(molecule), protocol, changes)
     submit_chain(builder, scheduler, wait)
