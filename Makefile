@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: packages bench-engine install quickstart test lint services test-production bench-curation bench-train clean
+.PHONY: packages bench-engine bench-outcomes install quickstart test lint services test-production bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -46,6 +46,9 @@ bench-curation: install
 
 bench-engine: install
 	$(BIN)/python benchmarks/engine.py $(BENCH)
+
+bench-outcomes: install
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/outcomes.py $(BENCH)
 
 bench-train: install
 	$(BIN)/python benchmarks/training.py $(BENCH)

@@ -11,7 +11,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 #: Name → module of what is offered here; read when first asked for, since the compute machine has no AiiDA.
-_OFFERED = {"query_shots": "queries.shots", "ShotsQuery": "queries.shots", "trace": "queries.trace"}
+_OFFERED = {
+    "ShotsQuery": "queries.shots",
+    "judge_batch": "workflows.functions.reclassify",
+    "judge_campaign": "workflows.functions.reclassify",
+    "query_shots": "queries.shots",
+    "trace": "queries.trace",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,6 +33,7 @@ def main() -> None:
     fixed, approximate = fixed_n(args.repetitions)
     sequential = min(sequentially(args.repetitions))
     states = min(over_states(args.clustered))
+    at_once_over_states(max(args.clustered // 3, 1))
     looking_over_states(max(args.clustered // 10, 1))
     print(f"{time.perf_counter() - begun:.0f} s")
     line = f"coverage_fixed_n={fixed:.4f} coverage_goodman={approximate:.4f} coverage_sequential={sequential:.4f}"
@@ -98,6 +99,28 @@ def share_of_states(n: int, states: tuple[int, int], correlation: float, repetit
         held[1] += [row.low <= p <= row.high for row, p in zip(drawn, shares, strict=True)]
     worst = held.min(axis=1) / repetitions
     return float(worst[0]), float(worst[1])
+
+
+def at_once_over_states(repetitions: int) -> None:
+    """All shares at once where ten start states of each kind are shared: what a table's intervals miss, and cost."""
+    for name in ("thirteen", "rare"):
+        shares = np.array(TRUTHS[name])
+        modes = [str(i) for i in range(len(shares))]
+        for correlation in (0.0, 0.02, 0.1):
+            for n in (50, 200, 1000):
+                rng = np.random.default_rng(n)
+                held, width = np.zeros(3), np.zeros(3)
+                for _ in range(repetitions):
+                    column, *states = two_kinds_of_states(shares, n, (10, 10), correlation, rng)
+                    counts = np.bincount(column, minlength=len(shares))
+                    found = clustered_shares([modes[i] for i in column], *states, modes=modes, simultaneous=True).shares
+                    over = np.array([(row.low, row.high) for row in found])
+                    for k, (low, high) in enumerate(x.T for x in (exact(counts), goodman(counts), over)):
+                        held[k] += bool(((low <= shares) & (shares <= high)).all())
+                        width[k] += (high - low).mean()
+                told = zip(("exact", "goodman", "over states"), held / repetitions, width / repetitions, strict=True)
+                words = "  ".join(f"{what} {part:.3f} (width {mean:.3f})" for what, part, mean in told)
+                print(f"at once 10x10 {name:9s} ρ={correlation:<5g} n={n:<5d} {words}", flush=True)
 
 
 def looking_over_states(repetitions: int) -> None:

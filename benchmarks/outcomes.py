@@ -1,17 +1,25 @@
-"""Outcomes: how many of the thirteen classes are called by their names.
+"""Outcomes: are they called by their names, how fast, and do the intervals hold?
 
 Prints the confusion table of geometries made to measure, each as made, turned, permuted, moved across the boundary and
-with bonds just inside and outside the limits; then one line: ``outcomes: classes=…/13 wrong=…``.
+with bonds just inside and outside the limits; then the sampling maps of a large campaign (``sampling_maps.py``), a
+question to 100 000 shots (``outcomes_query.py``) and the coverage of the intervals (``coverage.py``, with fewer
+repetitions).  It ends with one line: ``outcomes: classes=…/13 wrong=… map_s=… query_100k_s=… coverage_fixed_n=…
+coverage_sequential=…``; the coverages are those of the worst simulated case, nominal 0.95.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from coverage import fixed_n, sequentially
+from outcomes_query import query_100k_s
+from sampling_maps import map_seconds
 
 from tests.science.outcomes.postures import (
     C_SI,
@@ -73,10 +81,20 @@ def show(table: Counter[tuple[str, str]]) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=2000, help="simulated ensembles per case")
+    args = parser.parse_args()
     table = confusion()
     show(table)
     classes, wrong = classes_and_wrong(table)
-    print(f"outcomes: classes={classes}/{len(POSTURES)} wrong={wrong}")
+    maps = map_seconds()
+    query = query_100k_s()
+    fixed, _ = fixed_n(args.repetitions)
+    sequential = min(sequentially(args.repetitions // 2))
+    print(
+        f"outcomes: classes={classes}/{len(POSTURES)} wrong={wrong} map_s={maps:.1f} query_100k_s={query:.2f}"
+        f" coverage_fixed_n={fixed:.3f} coverage_sequential={sequential:.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from . import (  # noqa: F401  they register their commands
     report,
     setup,
     shots_query,
+    shots_reclassify,
     shots_trace,
 )
 from .root import cli

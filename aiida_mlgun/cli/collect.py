@@ -10,6 +10,7 @@ from ..contract.errors import RefusedError
 from ..data.frames import FramesData
 from ..report.inputs import Cost, Report
 from ..report.reference import Reference
+from ..workflows.functions.reclassify import reclassify_campaign
 from .collect_course import course_of
 from .collect_curation import curation_of
 from .collect_ensemble import batches_of, efforts_of, ensemble_of
@@ -26,6 +27,8 @@ from .collect_training import (
 )
 
 CURATE, GUN = "CurateWorkChain", "GunWorkChain"
+#: Processes whose shots are reported on: a campaign, and its judgement by another catalogue.
+SHOOTING = {GUN: "Molecular gun", reclassify_campaign.__name__: "Molecular gun, judged again"}
 
 
 def collect(
@@ -43,10 +46,10 @@ def collect(
     """
     kind, commands = process.process_label, []
     ensemble = None
-    if kind != GUN and (reference or highlight or mapped):
+    if kind not in SHOOTING and (reference or highlight or mapped):
         raise RefusedError(f"<{process.pk}> is a {kind}; --reference, --highlight and --group are for a gun's report.")
-    if kind == GUN:
-        chains = training_of(process.inputs.model)
+    if kind in SHOOTING:
+        chains = training_of(process.inputs.model) if "model" in process.inputs else []
         ensemble = ensemble_of(process, reference, highlight, mapped)
         commands = [f"verdi data mlgun.shots show {batch.pk}" for batch in batches_of(process)]
     elif kind == CURATE:
@@ -58,13 +61,13 @@ def collect(
         known = "curate, train, finetune, compare, learning_curve, committee or gun"
         raise RefusedError(f"<{process.pk}> is a {kind}; a report is made of a {known} workflow.")
     curations = [process] if kind == CURATE else _curations(chains)
-    title = {GUN: "Molecular gun", CURATE: "Curation", **TRAINING}[kind]
+    title = {**SHOOTING, CURATE: "Curation", **TRAINING}[kind]
     return Report(
         title=f"{title}: {ensemble.title}" if ensemble else title,
         subtitle=f"process <{process.pk}>, {process.ctime:%Y-%m-%d %H:%M}, state {process.process_state.value}",
         curations=[c for c in map(curation_of, curations) if c],
         stages=[stage for chain in chains for stage in stages_of(chain)],
-        forgetting=forgetting_of(chains[-1]) if chains and kind in (GUN, FINETUNE) else None,
+        forgetting=forgetting_of(chains[-1]) if chains and kind in (*SHOOTING, FINETUNE) else None,
         trained=trained_of(process),
         ensemble=ensemble,
         course=course_of(process) if kind == GUN else None,
@@ -101,14 +104,14 @@ def _costs(processes: list[orm.ProcessNode]) -> Cost:
         row["wall_hours"] += results["wall_seconds"] / 3600.0
         if job.base.caching.is_created_from_cache:
             row["note"] = "some taken from the cache"
-    return Cost(list(rows.values()), efforts_of(processes[0]) if processes[0].process_label == GUN else ())
+    return Cost(list(rows.values()), efforts_of(processes[0]) if processes[0].process_label in SHOOTING else ())
 
 
 def _provenance(
     process: orm.ProcessNode, chains: list[orm.ProcessNode], curations: list[orm.ProcessNode]
 ) -> list[tuple[str, str]]:
     rows = [("process", f"{process.process_label}<{process.pk}> {process.uuid}")]
-    if process.process_label == GUN:
+    if process.process_label in SHOOTING and "model" in process.inputs:
         model = process.inputs.model
         rows.append(("model", f"{model.name} <{model.pk}> {model.content_hash[:16]}"))
         lineage = [entry["name"] for entry in model.card.get("lineage", [])]

@@ -23,6 +23,7 @@ from ..report.reference import Reference
 from ..science.outcomes.catalogue import outcome_names, productive_names
 from ..science.shot_arrays import trajectory
 from ..workflows.extension import left_tables
+from ..workflows.functions.reclassify import flown_batch
 
 
 def batches_of(process: orm.ProcessNode) -> list[ShotsData]:
@@ -43,7 +44,7 @@ def ensemble_of(
     highlight: str | None = None,
     mapped: str | None = None,
 ) -> Ensemble:
-    """All shots of a gun workflow.
+    """All shots of a gun workflow, or of its judgement by another catalogue.
 
     :param reference, highlight, mapped: see :class:`~aiida_mlgun.report.inputs.Ensemble`.
     :raises RefusedError: when there are no shots, or one of the three names what is not there.
@@ -100,7 +101,7 @@ def efforts_of(process: orm.ProcessNode) -> tuple[Effort, ...]:
     """What the jobs that made the batches took, one per kind of device; a resumed job tells of all its parts."""
     found: dict[tuple[str, str, int | None], Effort] = {}
     for batch in batches_of(process):
-        job = batch.creator
+        job = flown_batch(batch).creator
         if not isinstance(job, orm.CalcJobNode) or "results" not in job.outputs:
             continue
         results = job.outputs.results.get_dict()

@@ -16,6 +16,7 @@ from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
 from ..contract.status import WARNING
+from ..science.outcomes.chemistry import SHIPPED
 from ..workflows.extension import extending
 from .root import F, cli, refusals
 from .scheduling import check, environment_of, options_of
@@ -148,6 +149,11 @@ def finetune(
 @click.option("--model", type=MODEL, help="The model that moves the atoms.")
 @click.option("--slab", help="The clean slab: a file that ASE reads, or a PK.")
 @click.option("--molecule", help="The molecule: a file, a PK, or a name such as C2H2.")
+@click.option(
+    "--chemistry",
+    metavar="FILE|NAME",
+    help=f"Groups, bonds and outcomes: a chemistry file, or a shipped one: {', '.join(SHIPPED)}.",
+)
 @click.option("--n-shots", type=click.IntRange(min=1), help="Number of shots, at most; the protocol's by default.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the campaign.")
 @click.option("--precision", type=float, metavar="SHARE", help="Stop when all shares are known so well: 0.02 is ±2 %.")
@@ -166,6 +172,7 @@ def gun(
     model: Any,
     slab: str | None,
     molecule: str | None,
+    chemistry: str | None,
     extend: Any,
     clean: bool,
     code: Any,
@@ -177,8 +184,11 @@ def gun(
 ) -> None:
     """Shoot a molecule at a slab."""
     changes = yaml_of(overrides) | gun_fields(**asked)
+    if chemistry is not None:
+        changes["chemistry"] = {**(changes.get("chemistry") or {}), "file": chemistry}
     if extend is not None:
         given = {"--model": model, "--slab": slab, "--molecule": molecule, "--protocol": protocol}
+        given["--chemistry"] = chemistry
         taken = [name for name, value in given.items() if value is not None]
         if taken:
             raise RefusedError(f"{taken[0]}: --extend takes it from <{extend.pk}>; leave it out.")

@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from ..queries.shots import Judged, ShotsQuery
 from ..science.statistics import outcome_table
+from ..science.statistics.multinomial import DEFAULT, Method
 from .root import refusals
 from .shots import shots
 
@@ -47,11 +48,18 @@ FORMAT: Final = click.option(
 @click.option("--judged", type=click.Choice(get_args(Judged)), default="latest", show_default=True)
 @click.option("--column", "columns", multiple=True, help="A further column of the batches, such as drift; repeatable.")
 @click.option("--count", is_flag=True, help="Shots per outcome, with 95 % intervals that hold together.")
+@click.option(
+    "--intervals",
+    type=click.Choice(get_args(Method)),
+    default=DEFAULT,
+    show_default=True,
+    help="Those of --count: exact ones never cover less than 95 %, Goodman's are narrower where no outcome is rare.",
+)
 @click.option("-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Rows of the table.")
 @FORMAT
 @decorators.with_dbenv()
 @refusals
-def query(columns: tuple[str, ...], count: bool, limit: int, form: str, **conditions: Any) -> None:
+def query(columns: tuple[str, ...], count: bool, intervals: Method, limit: int, form: str, **conditions: Any) -> None:
     """List the shots that fit all conditions, one row each; a shot counts once.
 
     A shot that was judged again by another catalogue shows its latest outcome; --judged first shows that of the
@@ -62,7 +70,7 @@ def query(columns: tuple[str, ...], count: bool, limit: int, form: str, **condit
     if asked.mode and found.empty:
         _say_what_there_is(asked)
     if count:
-        echo.echo(written(counted(found), form, None))
+        echo.echo(written(counted(found, intervals), form, None))
         return
     if form != "table":
         echo.echo(written(found, form, None))
@@ -75,12 +83,12 @@ def query(columns: tuple[str, ...], count: bool, limit: int, form: str, **condit
         click.echo(f"{limit} of {len(found)} shots; --limit, or --format csv, shows all.", err=True)
 
 
-def counted(found: pd.DataFrame) -> pd.DataFrame:
-    """Outcome, number of shots, share, and Goodman's simultaneous 95 % interval; most frequent first."""
+def counted(found: pd.DataFrame, intervals: Method = DEFAULT) -> pd.DataFrame:
+    """Outcome, number of shots, share, and simultaneous 95 % interval; most frequent first."""
     outcomes = found["outcome"].tolist()
     order = found["outcome"].value_counts(sort=True)
     names = sorted(order.index, key=lambda name: (-int(order[name]), name))
-    rows = outcome_table(outcomes, names) if outcomes else []
+    rows = outcome_table(outcomes, names, method=intervals) if outcomes else []
     columns = {"outcome": "mode", "n": "n", "share": "p", "low": "low", "high": "high"}
     return pd.DataFrame({head: [getattr(row, name) for row in rows] for head, name in columns.items()})
 

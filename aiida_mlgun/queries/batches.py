@@ -63,10 +63,10 @@ def all_batches() -> list[Batch]:
 
 
 def reported_by(process: int) -> set[int]:
-    """PKs of the batches that a process returned or took over from earlier ones."""
+    """PKs of the batches that a process made or returned, and of those that a workflow took over from earlier ones."""
     returned = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": process}, tag="process")
     returned.append(ShotsData, with_incoming="process", project="id")
-    taken = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": process}, tag="process")
+    taken = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": process}, tag="process")
     taken.append(ShotsData, with_outgoing="process", edge_filters=TAKES, project="id")
     tally = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": process}, tag="process")
     tally.append(orm.Dict, with_outgoing="process", edge_filters={**TAKES, "label": "previous"})

@@ -73,7 +73,9 @@ def catalogues_of(batches: Sequence[Batch]) -> dict[int, str]:
     """Batch → the first eight letters of a hash over the chemistry that named its outcomes, where that is known."""
     flown = [batch.pk for batch in batches if batch.pk == batch.flown]
     later = [batch.pk for batch in batches if batch.pk != batch.flown]
-    rows = inputs_of(flown, orm.Dict, ["parameters"], ["attributes"]) + inputs_of(later, orm.Dict, (), ["attributes"])
+    rows = inputs_of(flown, orm.Dict, ["parameters"], ["attributes"]) + inputs_of(
+        later, orm.Dict, ["chemistry"], ["attributes"]
+    )
     found = {}
     for pk, _, row in rows:  # a reclassification may be given the chemistry as it is, or within parameters
         for chemistry in (row["attributes"].get("chemistry"), row["attributes"]):

@@ -77,7 +77,7 @@ class Reference:
         return cls(told.name, {name: n / total for name, n in told.counts.items()}, total, told.source)
 
     def intervals(self, order: Sequence[str]) -> dict[str, Share] | None:
-        """Outcome → share with simultaneous 95 % interval (Goodman); None without a number of shots."""
+        """Outcome → share with simultaneous 95 % interval (exact, Bonferroni); None without a number of shots."""
         if self.n is None:
             return None
         outcomes = [name for name, share in self.shares.items() for _ in range(round(share * self.n))]

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 def shares(ensemble: Ensemble) -> list[Share]:
-    """One row per outcome of ``ensemble.order`` with simultaneous 95 % intervals (Goodman)."""
+    """One row per outcome of ``ensemble.order`` with simultaneous 95 % intervals (exact, Bonferroni)."""
     return outcome_table(ensemble.outcomes, ensemble.order)
 
 

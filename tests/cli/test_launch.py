@@ -75,9 +75,28 @@ def test_gun_takes_files_names_and_numbers(
     assert f"aiida-mlgun report {process.pid}" in result.output
 
 
+def test_gun_takes_a_chemistry_beside_other_overrides(
+    run: Run, submitted: list[Process], code: orm.Code, model: ModelData, wide_slab: Path, tmp_path: Path
+) -> None:
+    words = ["--model", model.pk, "--slab", wide_slab, "--molecule", "C2H2", "--code", code.pk, "--protocol", "fast"]
+    rows = [{"name": "any", "productive": True, "description": "all"}]
+    file = write(tmp_path / "mine.yaml", {"source": "ours", "catalogue": rows})
+    overrides = write(tmp_path / "overrides.yaml", {"chemistry": {"groups": [{"name": "C", "atoms": [0]}]}})
+    result = run("launch", "gun", *words, "--chemistry", file, "--overrides", overrides)
+    assert result.exit_code == 0, result.output
+    chemistry = submitted[0].inputs.parameters["chemistry"]
+    assert (chemistry["source"], [row["name"] for row in chemistry["catalogue"]]) == ("ours", ["any"])
+    assert [group["name"] for group in chemistry["groups"]] == ["C"]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        (
+            {"--chemistry": "copper"},
+            "no chemistry file 'copper'. Shipped are si001_alkyne, perovskite; else give a path.",
+        ),
+        ({"--chemistry": "perovskite"}, "none of the patterns of reactive groups matches the molecule"),
         ({"--molecule": "C2H7"}, "C2H7: there is no such file, and it is no PK; the molecule is one of these."),
         ({"--molecule": "H2O"}, "no double or triple bond between carbons was found in the molecule"),
         ({"--molecule": 999999}, "999999"),

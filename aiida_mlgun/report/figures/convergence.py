@@ -28,7 +28,7 @@ _BAND_POINTS: Final = 60
 _SETS_DRAWN: Final = 4
 _CAPTION: Final = (
     "Share of {what} after 1, 2, … {n} shots, in the order of shot numbers. Bands: 95 % intervals after each number of"
-    " shots, for the outcomes such that they hold for all outcomes together (Goodman), for all that bind Wilson's;"
+    " shots, for the outcomes such that they hold for all outcomes together (exact), for all that bind Wilson's;"
     " each holds for its own number of shots. Dotted: the final share."
 )
 _SETS: Final = (

@@ -16,8 +16,8 @@ from .plate import GREEN, INK, PRODUCTIVE, UNPRODUCTIVE, YELLOW, Plate, sheet, s
 
 _CAPTION: Final = (
     "Share of shots that ended in each outcome ({shots}). Lines: 95 % confidence intervals that hold for all outcomes"
-    " together (Goodman 1965); an outcome that was never seen has only an upper end (dotted). Filled bars bind the"
-    " molecule to the surface, hatched bars do not."
+    " together (exact: Clopper and Pearson 1934 at 5 % divided by the number of outcomes); an outcome that was never"
+    " seen has only an upper end (dotted). Filled bars bind the molecule to the surface, hatched bars do not."
 )
 _ALONE: Final = " Its number of shots is not given, so it has no intervals."
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +14,12 @@ from .ambiguity import doubt
 from .catalogue import UNDECIDED, Verdict, ambiguous, check_catalogue, classify
 from .features import describe, explosion, internal_temperature
 from .reactants import Reactants
+from .replay import Events, places_of
 from .tracker import ShotTracker
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-Events = Sequence[tuple[float, str]]
-
-_BOND: Final = re.compile(r"bond (?P<word>made|broken) [A-Z][a-z]?(?P<first>\d+)-(?P<name>[A-Z][a-z]?(?P<second>\d+))")
 
 
 @dataclass(frozen=True)
@@ -153,18 +149,16 @@ def _remembered(one: Reactants, events: Events, complete: bool) -> tuple[Bools, 
     table = np.concatenate([np.zeros((n_mol, n_slab), dtype=bool), one.bonds], axis=1)
     known = np.full(table.shape, complete)
     for _, text in events:
-        if (match := _BOND.fullmatch(text)) is None:
+        if not text.startswith("bond "):
             continue
-        i, j = int(match["first"]), int(match["second"])
-        if i >= n_mol:
+        _, word, name = text.split(" ")
+        places = places_of(one, name)
+        if places is None:
             continue
-        in_slab = j < n_slab and one.name(j) == match["name"]
-        in_molecule = j < n_mol and one.name(j + n_slab) == match["name"]
+        in_slab, in_molecule = places
         if in_slab and in_molecule:
-            known[i, [j, j + n_slab]] = known[j, i + n_slab] = False
-        elif in_slab:
-            table[i, j], known[i, j] = match["word"] == "made", True
-        elif in_molecule:
-            for a, b in ((i, j), (j, i)):
-                table[a, b + n_slab], known[a, b + n_slab] = match["word"] == "made", True
+            known[tuple(np.transpose(in_slab + in_molecule))] = False
+            continue
+        for i, j in in_slab + in_molecule:
+            table[i, j], known[i, j] = word == "made", True
     return table, known

@@ -26,7 +26,7 @@ def cluster_bootstrap(
 ) -> list[Share]:
     """Shares with percentile intervals that respect that shots from one start state resemble each other.
 
-    Whole clusters are drawn with replacement, as many as there are (Davison & Hinkley, Bootstrap Methods, 1997, 3.8).
+    Whole clusters are drawn with replacement, as many as there are (Davison & Hinkley, Bootstrap Methods, 1997).
     With two crossed kinds of start states both are drawn and the weights multiply: the pigeonhole bootstrap (Owen, Ann.
     Appl. Stat. 2007, 1, 386), which counts the scatter of single shots three times and is wide when that dominates.
 

@@ -68,8 +68,8 @@ def clustered_shares(
 
     The variance of p = Σy/n comes from the sums of y - p over each start state, V = G/(G-1) Σ_g (Σ_{i in g} y_i - p)^2
     / n^2; of two kinds V_slab + V_molecule - V_both (Cameron, Gelbach & Miller, J. Bus. Econ. Stat. 2011, 29, 238), at
-    least the larger of the two.  The design effect is V n / (p (1 - p)), not below 1 (Kish, Survey Sampling, 1965,
-    8.2).  The interval is Clopper and Pearson's for n* = n / deff (z / t)^2 shots, t with G - 1 degrees of freedom
+    least the larger of the two.  The design effect is V n / (p (1 - p)), not below 1 (Kish, Survey Sampling,
+    1965).  The interval is Clopper and Pearson's for n* = n / deff (z / t)^2 shots, t with G - 1 degrees of freedom
     (Korn & Graubard, Surv. Methodol. 1998, 24, 193).  A mode never or always seen says nothing of its own design
     effect: the mean one, Σ V / Σ p (1 - p) / n, is taken.
 

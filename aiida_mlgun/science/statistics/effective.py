@@ -13,7 +13,7 @@ from .clusters import few_states_factor
 class Worth:
     """n shots from G start states are worth n / (f (1 + (n/G - 1) ρ)) independent ones.
 
-    Kish, Survey Sampling, 1965, 5.4.
+    Kish, Survey Sampling, 1965.
 
     :param correlation: ρ in [0, 1] between shots that share a start state; 0 when every shot counts alike.
     :param n_states: G, the number of start states (of two kinds: the smaller one); None if it is unknown.

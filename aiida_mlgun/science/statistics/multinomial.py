@@ -13,7 +13,9 @@ from ...contract.errors import RefusedError
 from .binomial import wilson
 from .counting import Floats, Ints, Share, checked_alpha, checked_counts, columns
 
-Method = Literal["goodman", "sison-glaz", "exact"]
+Method = Literal["exact", "goodman", "sison-glaz"]
+#: What tables have unless asked otherwise: the one that never covers less than it says (``benchmarks/coverage.py``).
+DEFAULT: Final[Method] = "exact"
 #: Rules of thumb: counts below which Goodman's, classes below which Sison and Glaz's approximation is in doubt.
 _FEW_COUNTS: Final = 5
 _FEW_CLASSES: Final = 7
@@ -40,7 +42,8 @@ def goodman(counts: Sequence[int] | Ints, alpha: float = 0.05) -> Floats:
 def exact(counts: Sequence[int] | Ints, alpha: float = 0.05) -> Floats:
     """Clopper and Pearson's interval for each class at level alpha / k: together never less than 1 - alpha.
 
-    The safe choice where classes are rare: holds for any true shares and any number of shots (Bonferroni).
+    They hold for any true shares and any number of shots (Bonferroni), so also where classes are rare, and are on
+    average no wider than Goodman's (thirteen classes, 50 to 1000 shots: 0.98 to 1.01 times).
 
     :returns: (k, 2), as :func:`goodman`.
     """
@@ -75,7 +78,7 @@ def sison_glaz(counts: Sequence[int] | Ints, alpha: float = 0.05) -> Floats:
     return _within(np.asarray(multinomial_proportions_confint(checked, alpha, method="sison-glaz")), checked)
 
 
-def doubt(counts: Sequence[int] | Ints, method: Method = "goodman") -> str | None:
+def doubt(counts: Sequence[int] | Ints, method: Method = DEFAULT) -> str | None:
     """Why these intervals may miss more often than they say, in one sentence; None when there is no reason.
 
     Goodman's rest on a normal approximation of each count: thirteen classes, some with a share below 1 %, are all held
@@ -94,7 +97,7 @@ def doubt(counts: Sequence[int] | Ints, method: Method = "goodman") -> str | Non
 
 
 def outcome_table(
-    outcomes: Sequence[str], modes: Sequence[str], alpha: float = 0.05, method: Method = "goodman"
+    outcomes: Sequence[str], modes: Sequence[str], alpha: float = 0.05, method: Method = DEFAULT
 ) -> list[Share]:
     """Counts and shares with simultaneous intervals: together they hold all true shares with probability 1 - alpha.
 
@@ -102,6 +105,7 @@ def outcome_table(
     asked about alone, :func:`.never_seen` is tighter.  The shots count as independent: see :mod:`.clusters`.
 
     :param modes: the names and their order; outcomes that are not among them are added at the end, sorted.
+    :param method: :func:`exact`, :func:`goodman` or :func:`sison_glaz`.
     :raises RefusedError: when there are no outcomes.
     """
     names, column = columns(outcomes, modes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...contract.errors import RefusedError
 from .counting import Floats, Ints
-from .multinomial import goodman
+from .multinomial import exact, goodman
 from .sequences import confidence_sequence, evidence_against, prior_for
 
 #: Counts (k,) and alpha to intervals (k, 2).
@@ -35,7 +35,7 @@ class Campaigns:
 
 
 def coverage_fixed(
-    shares: Sequence[float], n: int, repetitions: int, seed: int, *, alpha: float = 0.05, interval: Interval = goodman
+    shares: Sequence[float], n: int, repetitions: int, seed: int, *, alpha: float = 0.05, interval: Interval = exact
 ) -> float:
     """The part of ensembles of ``n`` shots whose intervals hold all true ``shares`` at once.
 
