@@ -11,7 +11,7 @@ from aiida.engine import CalcJobProcessSpec
 from ..contract import files
 from ..contract.jobs import ConvertJob
 from ..data.model import ModelData
-from .base import VerbCalculation
+from .base import VerbCalculation, add_check
 
 
 class ConvertCalculation(VerbCalculation):
@@ -28,7 +28,7 @@ class ConvertCalculation(VerbCalculation):
         spec.input("file", valid_type=orm.SinglefileData, required=False, help="The pickled model.")
         spec.input("card", valid_type=orm.Dict, required=False, help="Name, licence, level of theory, trust.")
         spec.output("model", valid_type=ModelData, help="The model as weights and JSON.")
-        spec.inputs.validator = _one_source
+        add_check(spec, _one_source)
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """The pickled file, if it travels."""

@@ -16,7 +16,7 @@ from aiida.plugins import WorkflowFactory
 
 from ..contract.errors import RefusedError
 from .root import F, cli, refusals
-from .scheduling import check, environment_of, options_of
+from .scheduling import environment_of, options_of
 from .stages import METHODS, ratio_of, stage_of, with_methods
 from .structures import molecule_node, slab_node
 from .wait import wait_for
@@ -172,7 +172,7 @@ def gun(
 def submit_chain(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
     """Submit with the scheduler options in a YAML file, or those kept with the code; say what to look at, or wait."""
     asked = options_of(builder.code) if scheduler is None else yaml_of(scheduler)
-    check(asked)
+    check_options(asked)
     if asked:
         builder.options = orm.Dict(asked)
     environment = environment_of(builder.code)

@@ -21,6 +21,7 @@ from ..contract.jobs import VERBS, Job, from_json
 from ..contract.manifest import SCHEMA, Manifest, checksums, write
 from ..contract.status import OK
 from .engine.malloc import keep_memory
+from .environment import check_environment
 from .memory import peaks
 from .result import RunResult
 
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     job: Job | None = None
     try:
         job = from_json(args.verb, _read(args.job))
+        check_environment(folder)
         result = importlib.import_module(f"{__package__}.{args.verb}").run(job, folder)
     except (RefusedError, RunFailedError) as error:
         result = RunResult((), status=error.status, detail=str(error))
