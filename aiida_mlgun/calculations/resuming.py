@@ -6,15 +6,15 @@ import re
 from typing import Any, Final
 
 from aiida import orm
-from aiida.repository import FileType
 from aiida.engine import CalcJobProcessSpec
+from aiida.repository import FileType
 
 from ..contract import files
 
 SHARE_OF_WALL_TIME = 0.9  # for the work itself; the rest is for starting, for writing results, and the transfer
 
 #: Names that the jobs give their generations; a node from an archive may hold anything.
-_NAME: Final = re.compile(r"(?!\.)[A-Za-z0-9_.-]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def define_checkpoint(spec: CalcJobProcessSpec) -> None:

@@ -14,6 +14,7 @@ from aiida.cmdline.utils import decorators, echo
 from aiida.engine import ProcessBuilder, submit
 from aiida.plugins import WorkflowFactory
 
+from ..calculations.options import check_options
 from ..contract.errors import RefusedError
 from .root import F, cli, refusals
 from .scheduling import environment_of, options_of

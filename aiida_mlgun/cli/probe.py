@@ -13,6 +13,7 @@ from aiida.engine import submit
 from aiida.plugins import CalculationFactory
 from tabulate import tabulate
 
+from ..calculations.options import check_options
 from ..contract.errors import RefusedError
 from .launch import OPTIONS, yaml_of
 from .root import cli, refusals

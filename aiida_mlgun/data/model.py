@@ -34,8 +34,8 @@ WIDTHS = {
 class ModelData(ContentData):
     """The three files of a stored model and what one queries for.
 
-    ``trust`` says how it came in: ``safe`` (weights and JSON from the start), ``pinned`` (a pickle whose sha256 stands
-    in the list of official files), ``user`` (a pickle that the user trusted by its sha256).
+    ``trust`` says how it came in: ``safe`` (weights and JSON from the start), ``pinned`` (an official model by
+    name, whose pickle had the sha256 that was asked for), ``user`` (any other pickle that the user trusted).
     """
 
     class AttributesModel(ContentData.AttributesModel):

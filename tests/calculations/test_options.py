@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiida import orm
-from aiida.engine.utils import instantiate_process
-from aiida.manage import get_manager
-from aiida.plugins import CalculationFactory, WorkflowFactory
+from aiida.plugins import WorkflowFactory
 
 from aiida_mlgun.calculations.options import check_options
 from aiida_mlgun.contract.errors import RefusedError
-from tests.nodes import prepare
+from aiida_mlgun.data.model import ModelData
+from tests.nodes import instantiate, model_contents
 
 HOSTILE: list[dict[str, Any]] = [
     {"account": "a b"},
@@ -75,17 +73,15 @@ def code(aiida_code_installed: Callable[..., orm.InstalledCode]) -> orm.Installe
 
 @pytest.mark.parametrize("options", HOSTILE[:3] + HOSTILE[-8:-2], ids=repr)
 def test_jobs_and_workflows_refuse_before_submission(options: dict[str, Any], code: orm.InstalledCode) -> None:
-    calculation = CalculationFactory("mlgun.probe").get_builder()
-    calculation.code = code
     with pytest.raises(ValueError, match=next(iter(options))):
-        calculation.metadata.options = options
-        instantiate_process(get_manager().get_runner(), calculation)
+        instantiate("mlgun.probe", code=code, metadata={"options": options})
     workflow = WorkflowFactory("mlgun.shoot").get_builder()
     with pytest.raises(ValueError, match=next(iter(options))):
         workflow.options = orm.Dict(options)
 
 
-def test_resources_are_looked_at_as_for_every_calculation(code: orm.InstalledCode, tmp_path: Path) -> None:
+def test_resources_are_looked_at_as_for_every_calculation(code: orm.InstalledCode) -> None:
     """The package's own checks stand beside AiiDA's, not in their place."""
+    options = {"resources": {"num_machines": 0}}
     with pytest.raises(ValueError, match="not valid for the"):
-        prepare(tmp_path, "mlgun.export", code=code, metadata={"options": {"resources": {"num_machines": 0}}})
+        instantiate("mlgun.export", code=code, model=ModelData(model_contents()), metadata={"options": options})
