@@ -14,7 +14,6 @@ from aiida.engine import run_get_node
 from click.testing import Result
 
 from aiida_mlgun.cli import probe, scheduling
-from aiida_mlgun.contract.errors import RefusedError
 
 Run = Callable[..., Result]
 Refusal = Callable[..., str]

@@ -18,8 +18,10 @@ from ...science.frames import from_atoms
 from ...science.outcomes.catalogue import outcome_names, productive_names
 from ...science.shot_arrays import final_frame, row_of, trajectory
 from ...science.statistics import outcome_table, sticking
+from .versioned import versioned
 
 
+@versioned
 @calcfunction
 def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
     """Counts, shares with simultaneous 95 % intervals, sticking probability, drift, of all batches together."""
@@ -48,6 +50,7 @@ def summarise(parameters: orm.Dict, **batches: ShotsData) -> orm.Dict:
     )
 
 
+@versioned
 @calcfunction
 def extract_shot(shots: ShotsData, shot: orm.Int) -> FramesData:
     """One shot as frames: its kept path (to 0.001 Å) if there is one, else its last frame, exact and with velocities.
