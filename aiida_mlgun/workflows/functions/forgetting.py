@@ -8,6 +8,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from .versioned import versioned
+
 METRICS = ("mae_energy", "rmse_energy", "p95_energy", "mae_forces", "rmse_forces", "p95_forces")
 
 
