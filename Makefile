@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: packages bench-engine bench-outcomes install quickstart test lint services test-production bench-curation bench-train clean
+.PHONY: audit packages bench-engine bench-outcomes install quickstart test lint services test-production bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -27,8 +27,14 @@ lint: install
 packages:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then tools/debian_packages.sh test; fi
 
+# WORKERS: processes that share the tests, a file at a time; each has its own profile and folders
+WORKERS ?= 2
 test: packages lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Known vulnerabilities of the pinned versions.  Fails where there are some (1) and where nobody could be asked (2).
+audit:
+	$(PYTHON) tools/audit.py
 
 # Slurm, sshd, PostgreSQL and RabbitMQ on this machine (Debian 12, root); `tools/services.sh stop` ends them.
 services:

@@ -39,3 +39,14 @@ def make_frames() -> Callable[..., Any]:
         return replace(frames, energy=energy, forces=(-5.0 * stretch).reshape(-1, 3))
 
     return make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that of several processes none is left alone with them at the end."""
+    order = ("integration", "remote", "workflows", "calculations")
+
+    def rank(item: pytest.Item) -> int:
+        room = item.path.relative_to(FIXTURES.parent).parts[0]
+        return order.index(room) if room in order else len(order)
+
+    items.sort(key=rank)

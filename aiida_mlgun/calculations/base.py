@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from ..contract.strict import load
 from ..data.model import ModelData
 from ..science.frames import Frames, to_arrays
 from ..science.npz import pack
+from .options import validate_options
 
 
 class VerbCalculation(CalcJob):
@@ -27,6 +29,8 @@ class VerbCalculation(CalcJob):
     VERB: ClassVar[str]
     JOB: ClassVar[type[Job]]
     OUTPUTS: ClassVar[tuple[str, ...]]
+    #: To be raised by a verb whose numbers come to mean something else while its inputs stay as they are.
+    CACHE_VERSION: ClassVar[int] = 1
     SET_BY_INPUTS: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -55,8 +59,15 @@ class VerbCalculation(CalcJob):
         options["scheduler_stderr"].default = files.SCHEDULER_STDERR
         options["resources"].default = lambda: {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         options["withmpi"].default = False
+        options.validator = validate_options
         for row in TABLE:
             spec.exit_code(row.code, row.label, row.message, invalidates_cache=row.transient)
+
+    @classmethod
+    def is_valid_cache(cls, node: orm.ProcessNode) -> bool:
+        """A result of an unknown environment is nobody's but its own: it is never given for another job's."""
+        known = node.base.links.get_incoming(link_label_filter="environment").first() is not None
+        return known and bool(super().is_valid_cache(node))
 
     @classmethod
     def parameters_validator(cls) -> Callable[[Any, Any], str | None]:
@@ -96,6 +107,9 @@ class VerbCalculation(CalcJob):
         job = load(self.JOB, self.inputs.parameters.get_dict() | self.from_inputs(), self.VERB)
         with folder.open(files.JOB, "w", encoding="utf-8") as handle:
             handle.write(to_json(job))
+        if "environment" in self.inputs:
+            with folder.open(files.ENVIRONMENT, "w", encoding="utf-8") as handle:
+                json.dump(self.inputs.environment.get_dict(), handle, indent=1, sort_keys=True)
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
         code.cmdline_params = [self.VERB, files.JOB]
@@ -106,6 +120,12 @@ class VerbCalculation(CalcJob):
         info.local_copy_list = self.stage(folder)
         info.retrieve_list = [files.MANIFEST, files.STDOUT, files.STDERR, *self.OUTPUTS, *self.extra_retrieve()]
         return info
+
+
+def add_check(spec: CalcJobProcessSpec, check: Callable[[Any, Any], str | None]) -> None:
+    """Ask ``check`` of all inputs together, after what AiiDA itself asks (resources, computer)."""
+    before = spec.inputs.validator
+    spec.inputs.validator = lambda inputs, port: before(inputs, port) or check(inputs, port)
 
 
 def copy_model(model: ModelData, target: str) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from ..contract import files
 from ..contract.curating import CurateJob
 from ..contract.errors import RefusedError
 from ..data.frames import FramesData
-from .base import VerbCalculation
+from .base import VerbCalculation, add_check
 
 OUTPUTS = ("train", "validation", "test", "subsets", "pool", "report", "fates")
 
@@ -41,7 +41,7 @@ class CurateCalculation(VerbCalculation):
             required=False,
             help="The raw files' paths within the folder `raw`.",
         )
-        spec.inputs.validator = check_raw
+        add_check(spec, check_raw)
         spec.output("train", valid_type=FramesData, help="Training frames, isolated atoms included.")
         spec.output("validation", valid_type=FramesData, required=False, help="Validation frames, if any.")
         spec.output("test", valid_type=FramesData, required=False, help="Test frames, if any.")

@@ -13,7 +13,7 @@ from ..contract.describing import DescribeJob
 from ..contract.errors import RefusedError
 from ..data.frames import FramesData
 from ..data.model import ModelData
-from .base import VerbCalculation, copy_model
+from .base import VerbCalculation, add_check, copy_model
 
 
 class DescribeCalculation(VerbCalculation):
@@ -50,7 +50,7 @@ class DescribeCalculation(VerbCalculation):
             help="Share of the pool within the radius of the selection (or of the frames), mean and largest distance, "
             "the share for as many random frames; explained variance of the two components.",
         )
-        spec.inputs.validator = _fits
+        add_check(spec, _fits)
 
     def from_inputs(self) -> dict[str, Any]:
         """Whether there is a full set to compare with."""

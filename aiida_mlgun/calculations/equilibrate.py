@@ -17,7 +17,7 @@ from ..data.model import ModelData
 from ..science.aim_checks import check_atoms
 from ..science.frames import from_atoms
 from ..science.time_step import check_time_step
-from .base import VerbCalculation, copy_model, write_frames
+from .base import VerbCalculation, add_check, copy_model, write_frames
 
 
 class EquilibrateCalculation(VerbCalculation):
@@ -37,7 +37,7 @@ class EquilibrateCalculation(VerbCalculation):
         spec.output("slab_states", valid_type=FramesData, help="Snapshots of the slab, with velocities.")
         spec.output("molecule_states", valid_type=FramesData, help="Snapshots of the molecule, with velocities.")
         spec.output("report", valid_type=orm.Dict, help="Temperatures, energies, layers and dimers that were found.")
-        spec.inputs.validator = _runs
+        add_check(spec, _runs)
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """Slab and molecule as frames, and the model."""

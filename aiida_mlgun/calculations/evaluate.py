@@ -13,7 +13,7 @@ from ..contract.errors import RefusedError
 from ..contract.jobs import EvaluateJob
 from ..data.frames import FramesData
 from ..data.model import ModelData
-from .base import VerbCalculation, copy_model
+from .base import VerbCalculation, add_check, copy_model
 
 
 class EvaluateCalculation(VerbCalculation):
@@ -31,7 +31,7 @@ class EvaluateCalculation(VerbCalculation):
         spec.input("frames", valid_type=FramesData, help="Labelled frames.")
         spec.output("errors", valid_type=orm.Dict, help="MAE and RMSE in total (`all`) and per stratum.")
         spec.output("predictions", valid_type=orm.ArrayData, help="energy (n,) eV; forces (m, 3) eV/Å.")
-        spec.inputs.validator = _fits
+        add_check(spec, _fits)
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """The frames and the model."""

@@ -11,7 +11,7 @@ from aiida.engine import CalcJobProcessSpec
 from ..contract import files
 from ..contract.exporting import ExportJob
 from ..data.model import ModelData
-from .base import VerbCalculation, copy_model
+from .base import VerbCalculation, add_check, copy_model
 
 
 class ExportCalculation(VerbCalculation):
@@ -29,7 +29,7 @@ class ExportCalculation(VerbCalculation):
         spec.output(
             "file", valid_type=orm.SinglefileData, help="The exported model; its sha256 stands in `results`, `numbers`."
         )
-        spec.inputs.validator = _has_head
+        add_check(spec, _has_head)
 
     def stage(self, folder: Folder) -> list[tuple[str, str, str]]:
         """The model."""

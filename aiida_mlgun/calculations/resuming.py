@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from aiida import orm
 from aiida.engine import CalcJobProcessSpec
+from aiida.repository import FileType
 
 from ..contract import files
 
 SHARE_OF_WALL_TIME = 0.9  # for the work itself; the rest is for starting, for writing results, and the transfer
 
+#: Names that the jobs give their generations; a node from an archive may hold anything.
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
 
 def define_checkpoint(spec: CalcJobProcessSpec) -> None:
     """The checkpoint as an input and as an output."""
-    spec.input("checkpoint", valid_type=orm.FolderData, required=False, help="Go on from here, not from the start.")
+    spec.input(
+        "checkpoint",
+        valid_type=orm.FolderData,
+        required=False,
+        validator=_plain_files,
+        help="Go on from here, not from the start.",
+    )
     spec.output(
         "checkpoint", valid_type=orm.FolderData, required=False, help="Where a run stood that did not end well."
     )
@@ -36,3 +47,11 @@ def copy_checkpoint(inputs: Any) -> list[tuple[str, str, str]]:
     node = inputs.checkpoint
     names = node.base.repository.list_object_names()
     return [(node.uuid, name, f"{files.CHECKPOINT}/{name}") for name in names]
+
+
+def _plain_files(node: orm.FolderData | None, _: Any) -> str | None:
+    """Its files are laid into the job's folder under their own names, which must not lead out of it."""
+    for found in node.base.repository.list_objects() if node is not None else ():
+        if found.file_type is not FileType.FILE or not _NAME.fullmatch(found.name):
+            return f"the checkpoint <{node.pk}> holds {found.name!r}, which no job of this package writes."
+    return None

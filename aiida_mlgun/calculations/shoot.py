@@ -10,11 +10,12 @@ from aiida.engine import CalcJobProcessSpec
 
 from ..contract import files
 from ..contract.errors import RefusedError
+from ..contract.generations import PHYSICS
 from ..contract.jobs import ShootJob
 from ..data.frames import FramesData
 from ..data.model import ModelData
 from ..data.shots import ShotsData
-from .base import VerbCalculation, copy_model
+from .base import VerbCalculation, add_check, copy_model
 from .resuming import copy_checkpoint, define_checkpoint, resuming_fields
 from .shoot_checks import check_shots
 
@@ -30,6 +31,7 @@ class ShootCalculation(VerbCalculation):
     JOB = ShootJob
     OUTPUTS = (files.SHOTS, files.TRAJECTORIES, files.CHECKPOINT)
     SET_BY_INPUTS = ("resume", "committee")
+    CACHE_VERSION = PHYSICS
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -47,7 +49,7 @@ class ShootCalculation(VerbCalculation):
         spec.input("molecule_states", valid_type=FramesData, help="Snapshots of the molecule, with velocities.")
         define_checkpoint(spec)
         spec.output("shots", valid_type=ShotsData, required=False, help="One row per finished shot.")
-        spec.inputs.validator = _fits
+        add_check(spec, _fits)
 
     def from_inputs(self) -> dict[str, Any]:
         """Whether a checkpoint is there, the time that the scheduler leaves, and how many models there are."""

@@ -14,7 +14,7 @@ from ..contract.jobs import TrainJob
 from ..contract.strict import load
 from ..data.frames import FramesData
 from ..data.model import ModelData
-from .base import VerbCalculation, copy_model
+from .base import VerbCalculation, add_check, copy_model
 from .resuming import copy_checkpoint, define_checkpoint, resuming_fields
 from .training_checks import SETS, check_parent, check_sets
 
@@ -49,7 +49,7 @@ class TrainCalculation(VerbCalculation):
             help="Columns per epoch, errors per set and stratum, E0s, checks of the product, MACE's whole "
             "configuration, how the run went.",
         )
-        spec.inputs.validator = check_training
+        add_check(spec, check_training)
 
     @classmethod
     def stand_ins(cls, parameters: dict[str, Any]) -> dict[str, Any]:

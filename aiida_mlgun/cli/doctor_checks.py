@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,7 +129,8 @@ def _code(code: orm.InstalledCode, connect: bool) -> Iterator[Finding]:
         yield Finding("ok", f"{name} options", ", ".join(f"{key}={value}" for key, value in asked.items()))
     elif not local:
         yield Finding("note", f"{name} options", "none kept: each launch needs --options", _setup(machine.label))
-    yield _probed(code)
+    probed = _probed(code)
+    yield (connect and probed.state != "fault" and _drifted(code)) or probed
 
 
 def _setup(label: str) -> str:
@@ -173,6 +175,28 @@ def _probed(code: orm.InstalledCode) -> Finding:
         cure = f"look for CUDA's torch there, then aiida-mlgun probe {code.full_label}"
         return Finding("note", name, f"{detail}, though a GPU is asked for", cure)
     return Finding("ok", name, detail)
+
+
+def _drifted(code: orm.InstalledCode) -> Finding | None:
+    """A package that is no longer what the last probe found: jobs would end with ``ERROR_ENVIRONMENT_CHANGED``."""
+    environment = environment_of(code)
+    if environment is None:
+        return None
+    try:
+        with code.computer.get_transport() as transport:
+            command = f"{_quoted(str(code.filepath_executable))} --environment"
+            status, out, _ = transport.exec_command_wait(command, timeout=60)
+        now = json.loads(out) if status == 0 else None
+    except (*_CONNECTION, ValueError):
+        return None  # said already by the check of the login
+    if not isinstance(now, dict):
+        return None
+    then = environment.get_dict()
+    changed = [f"{name} {then[name]} → {now[name]}" for name in sorted(now) if then.get(name, now[name]) != now[name]]
+    if not changed:
+        return None
+    detail = f"not what was probed on {environment.ctime:%Y-%m-%d}: {', '.join(changed)}; jobs will end with [320]"
+    return Finding("fault", f"{code.full_label} probe", detail, f"aiida-mlgun probe {code.full_label}")
 
 
 def _quoted(path: str) -> str:

@@ -14,12 +14,13 @@ from aiida.cmdline.utils import decorators, echo
 from aiida.engine import ProcessBuilder, submit
 from aiida.plugins import WorkflowFactory
 
+from ..calculations.options import check_options
 from ..contract.errors import RefusedError
 from ..contract.status import WARNING
 from ..science.outcomes.chemistry import SHIPPED
 from ..workflows.extension import extending
 from .root import F, cli, refusals
-from .scheduling import check, environment_of, options_of
+from .scheduling import environment_of, options_of
 from .stages import METHODS, ratio_of, stage_of, with_methods
 from .structures import molecule_node, slab_node
 from .wait import wait_for
@@ -217,7 +218,7 @@ def gun_fields(precision: float | None, watch: tuple[str, ...], **fields: Any) -
 def submit_chain(builder: ProcessBuilder, scheduler: Path | None, wait: bool) -> None:
     """Submit with the scheduler options in a YAML file, or those kept with the code; say what to look at, or wait."""
     asked = options_of(builder.code) if scheduler is None else yaml_of(scheduler)
-    check(asked)
+    check_options(asked)
     if asked:
         builder.options = orm.Dict(asked)
     environment = environment_of(builder.code)

@@ -13,10 +13,11 @@ from aiida.engine import submit
 from aiida.plugins import CalculationFactory
 from tabulate import tabulate
 
+from ..calculations.options import check_options
 from ..contract.errors import RefusedError
 from .launch import OPTIONS, yaml_of
 from .root import cli, refusals
-from .scheduling import check, keep, options_of
+from .scheduling import keep, options_of
 from .wait import wait_for
 
 
@@ -38,7 +39,7 @@ def run_probe(code: orm.AbstractCode, options: dict[str, Any]) -> orm.CalcJobNod
 
     :raises RefusedError: options that can't be, or a probe that failed.
     """
-    check(options)
+    check_options(options)
     metadata = {"label": f"probe {code.full_label}", "options": options}
     job: orm.CalcJobNode = submit(CalculationFactory("mlgun.probe"), code=code, metadata=metadata)
     echo.echo_report(f"probe <{job.pk}> submitted to {code.full_label}")

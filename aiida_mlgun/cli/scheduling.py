@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from aiida import orm
 
+from ..calculations.options import check_options
 from ..contract.errors import RefusedError
 
 #: The extra of a code that holds its options and the PK of its environment.
 EXTRA: Final = "mlgun"
-#: Words that reach the submit script as they are.
-_WORD: Final = re.compile(r"[A-Za-z0-9_.:@/-]+")
-_WORDS: Final = ("account", "queue_name", "qos")
 
 
 def scheduler_options(
@@ -40,30 +37,13 @@ def scheduler_options(
     found: dict[str, Any] = {"account": account, "queue_name": queue, "qos": qos, "max_wallclock_seconds": walltime}
     found["custom_scheduler_commands"] = "\n".join(lines) or None
     found = {name: value for name, value in found.items() if value is not None}
-    check(found)
+    check_options(found)
     return found
-
-
-def check(options: Mapping[str, Any]) -> None:
-    """Refuse words that the submit script would read as something else.
-
-    :raises RefusedError: which option, and what may stand in it.
-    """
-    for name in _WORDS:
-        value = options.get(name)
-        if value is not None and not (isinstance(value, str) and _WORD.fullmatch(value)):
-            raise RefusedError(f"{name}: {value!r} must be made of letters, digits and _ . : @ / - alone.")
-    for line in str(options.get("custom_scheduler_commands") or "").splitlines():
-        if not line.startswith("#"):
-            raise RefusedError(f"custom_scheduler_commands: {line!r} is no directive: it must begin with #.")
-    seconds = options.get("max_wallclock_seconds")
-    if seconds is not None and not (isinstance(seconds, int) and seconds > 0):
-        raise RefusedError(f"max_wallclock_seconds must be a positive number of seconds, not {seconds!r}.")
 
 
 def keep(code: orm.AbstractCode, options: Mapping[str, Any], environment: orm.Dict | None = None) -> None:
     """Keep options, and the environment found by a probe, with the code."""
-    check(options)
+    check_options(options)
     kept: dict[str, Any] = {"options": dict(options)}
     if environment is not None:
         kept["environment"] = environment.pk

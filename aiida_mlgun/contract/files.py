@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 JOB = "job.json"
+ENVIRONMENT = "environment.json"
 MANIFEST = "result.json"
 PROGRESS = "progress.json"
 STDOUT = "mlgun.out"

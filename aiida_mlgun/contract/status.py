@@ -120,6 +120,13 @@ TABLE: tuple[Status, ...] = (
         transient=True,
     ),
     Status(
+        "environment_changed",
+        320,
+        "ERROR_ENVIRONMENT_CHANGED",
+        "The compute machine's environment is not the one that was probed: {detail} Probe the code again.",
+        transient=True,
+    ),
+    Status(
         "wall_time",
         410,
         "ERROR_WALL_TIME",

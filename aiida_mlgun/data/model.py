@@ -19,6 +19,8 @@ from ..contract.errors import RefusedError
 from .content import ContentData
 
 TRUST = ("safe", "pinned", "user")
+MAX_HEADER = 100_000_000  # bytes; the format's own limit (safetensors' format document)
+MAX_NAME = 255  # characters of a name, which becomes the node's label
 
 #: Bytes per number of each type that safetensors knows.
 WIDTHS = {
@@ -32,8 +34,8 @@ WIDTHS = {
 class ModelData(ContentData):
     """The three files of a stored model and what one queries for.
 
-    ``trust`` says how it came in: ``safe`` (weights and JSON from the start), ``pinned`` (a pickle whose sha256 stands
-    in the list of official files), ``user`` (a pickle that the user trusted by its sha256).
+    ``trust`` says how it came in: ``safe`` (weights and JSON from the start), ``pinned`` (an official model by
+    name, whose pickle had the sha256 that was asked for), ``user`` (any other pickle that the user trusted).
     """
 
     class AttributesModel(ContentData.AttributesModel):
@@ -122,27 +124,27 @@ def describe(contents: dict[str, bytes], card: dict[str, Any]) -> dict[str, Any]
     trust = card.get("trust", "safe")
     if trust not in TRUST:
         raise RefusedError(f"a model's trust is one of {', '.join(TRUST)}, not {trust!r}.")
+    defaults = {"name": "unnamed", "licence": "unknown", "level": "unknown"}
+    texts = {key: _text(card, key, default) for key, default in defaults.items()}
     try:
         numbers = [int(z) for z in config["atomic_numbers"]]
-        e0s = [float(v) for v in _flat(config["atomic_energies"])][-len(numbers) :]
+        e0s = [_finite(v) for v in _flat(config["atomic_energies"])][-len(numbers) :]
         return {
-            "name": str(card.get("name", "unnamed")),
+            **texts,
             "model_class": config["model_class"],
             "elements": [_symbol(z) for z in numbers],
-            "r_max": float(config["r_max"]),
+            "r_max": _finite(config["r_max"], positive=True),
             "n_interactions": int(config["num_interactions"]),
             "hidden_irreps": str(config["hidden_irreps"]),
             "heads": list(config["heads"]),
             "dtype": config["dtype"],
             "n_parameters": sum(table["size"] for table in tensors.values()),
             "e0s": {_symbol(z): v for z, v in zip(numbers, e0s, strict=True)},
-            "licence": str(card.get("licence", "unknown")),
-            "level": str(card.get("level", "unknown")),
             "trust": trust,
             "card": card,
             "content_hash": content_hash(contents),
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise RefusedError(f"{files.MODEL_CONFIG} is not the configuration of a stored model ({error}).") from error
 
 
@@ -162,22 +164,27 @@ def tensor_table(content: bytes) -> dict[str, dict[str, Any]]:
 
     The format: eight bytes with the header's length, a JSON header, the raw tensors (safetensors' format document).
 
-    :raises RefusedError: when the bytes are no safetensors file.
+    :raises RefusedError: when the bytes are no safetensors file, or its tensors overlap or leave holes.
     """
     try:
         (length,) = struct.unpack("<Q", content[:8])
         if length > len(content) - 8:
             raise ValueError("the header is longer than the file")
+        if length > MAX_HEADER:
+            raise ValueError(f"the header is longer than {MAX_HEADER // 10**6} MB")
         header = json.loads(content[8 : 8 + length])
         if not isinstance(header, dict):
             raise ValueError("the header is no mapping")
-        body = content[8 + length :]
-        return {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
+        body = memoryview(content)[8 + length :]
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        tensors = {name: _tensor(name, entry, body) for name, entry in entries.items()}
+        _check_layout(sorted(entry["data_offsets"] for entry in entries.values()), len(body))
+        return tensors
     except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RefusedError(f"{files.MODEL_WEIGHTS} is no safetensors file ({error}).") from error
 
 
-def _tensor(name: str, entry: Any, body: bytes) -> dict[str, Any]:
+def _tensor(name: str, entry: Any, body: memoryview) -> dict[str, Any]:
     shape, (start, end) = entry["shape"], entry["data_offsets"]
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in [*shape, start, end]):
         raise ValueError(f"tensor {name}: shape and offsets are no whole numbers")
@@ -189,14 +196,46 @@ def _tensor(name: str, entry: Any, body: bytes) -> dict[str, Any]:
     return {"dtype": entry["dtype"], "shape": shape, "size": size, "bytes": body[start:end]}
 
 
+def _check_layout(spans: list[list[int]], size: int) -> None:
+    """One tensor after the other: bytes that two share, or none has, are not what was trained."""
+    end = 0
+    for start, stop in spans:
+        if start != end:
+            raise ValueError("tensors overlap" if start < end else "bytes belong to no tensor")
+        end = stop
+    if end != size:
+        raise ValueError("bytes belong to no tensor")
+
+
 def _json(contents: dict[str, bytes], name: str) -> dict[str, Any]:
     try:
-        data = json.loads(contents[name])
+        data = json.loads(contents[name], parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise RefusedError(f"{name} is not JSON ({error}).") from error
     if not isinstance(data, dict):
         raise RefusedError(f"{name} must hold a mapping.")
     return data
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def _finite(value: Any, positive: bool = False) -> float:
+    number = float(value)
+    if not math.isfinite(number) or (positive and number <= 0):
+        raise ValueError(f"{value!r} is no {'positive ' if positive else ''}finite number")
+    return number
+
+
+def _text(card: dict[str, Any], key: str, default: str) -> str:
+    """A line of the card, for terminals and pages."""
+    text = str(card.get(key, default))
+    if not text.isprintable() or not 0 < len(text) <= MAX_NAME:
+        raise RefusedError(
+            f"the model's {key} must be one line of 1 to {MAX_NAME} printable characters, not {text[:40]!r}."
+        )
+    return text
 
 
 def _symbol(z: int) -> str:

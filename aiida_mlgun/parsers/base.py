@@ -22,6 +22,9 @@ from ..science.npz import unpack
 class VerbParser(Parser):
     """Subclasses turn output files into nodes in :meth:`build`."""
 
+    #: To be raised by a parser that comes to make other nodes of the same files.
+    CACHE_VERSION = 1
+
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Read the manifest first; without one, the scheduler's own verdict stands if it gave one."""
         try:

@@ -12,8 +12,10 @@ class ConvertParser(VerbParser):
     """A model with the card it was given."""
 
     def build(self, manifest: Manifest) -> None:
-        """The trust is the user's own unless the card says that the file is pinned."""
+        """Pinned: an official model, by name, whose sha256 was known before; else the user's own trust."""
         inputs = self.node.inputs
         card = inputs.card.get_dict() if "card" in inputs else {}
-        card = {"trust": "user", **card, "sha256": inputs.parameters["sha256"]}
+        parameters = inputs.parameters.get_dict()
+        trust = "user" if parameters.get("official") is None else "pinned"
+        card = {**card, "trust": trust, "sha256": parameters["sha256"]}
         self.out("model", ModelData({n: self.content(f"{files.MODEL}/{n}") for n in files.MODEL_FILES}, card))

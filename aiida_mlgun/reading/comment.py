@@ -34,6 +34,8 @@ _ITEM = re.compile(
     r"""|"(?P<q>(?:[^"\\]|\\.)*+)"|'(?P<a>(?:[^'\\]|\\.)*+)'|\{(?P<b>(?:[^}\\]|\\.)*+)\}|\[(?P<s>(?:[^\]\\]|\\.)*+)\]""",
     re.S,
 )
+# what stands here is shown on terminals, which would obey it; tabs are blanks
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"\\(.)", re.S)
 
 
@@ -49,8 +51,9 @@ def parse(line: bytes, careful: bool = False) -> Info:
         text = line.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise FaultError(f"the comment line is no text ({error.reason}).") from error
-    if "\0" in text:
-        raise FaultError("the comment line is no text (it holds a zero byte).")
+    if found := _CONTROL.search(text):
+        which = "zero byte" if found[0] == "\0" else f"control character {found[0]!r}"
+        raise FaultError(f"the comment line is no text (it holds a {which}).")
     info = None if careful or not text.isascii() or JSON in text else _simple(text)
     if info is None:
         info = _whole(text)

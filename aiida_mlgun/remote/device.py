@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-from importlib import metadata
-
 import torch
 
 from ..contract.errors import RefusedError
-
-PACKAGES = (
-    "aiida-mlgun",
-    "torch",
-    "mace-torch",
-    "e3nn",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "ase",
-    "vesin",
-    "symmetrix-xl",
-    "cuequivariance-torch",
-)
+from .environment import packages
 
 
 def choose(wanted: str) -> str:
@@ -45,12 +29,7 @@ def set_threads(threads: int) -> None:
 
 def versions() -> dict[str, str]:
     """Package → version for what decides numbers, with Python, CUDA and the GPU's name."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    found = packages()
     if torch.cuda.is_available():
         found["cuda"] = str(torch.version.cuda)
         found["gpu"] = torch.cuda.get_device_name()

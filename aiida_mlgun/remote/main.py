@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from ..contract.jobs import VERBS, Job, from_json
 from ..contract.manifest import SCHEMA, Manifest, checksums, write
 from ..contract.status import OK
 from .engine.malloc import keep_memory
+from .environment import check_environment, packages
 from .memory import peaks
 from .result import RunResult
 
@@ -34,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("verb", metavar="VERB", help=f"what to do: {', '.join(sorted(VERBS))}")
     parser.add_argument("job", type=Path, help=f"the job's description; its folder holds the inputs ({files.JOB})")
     parser.add_argument("--version", action="version", version=f"aiida-mlgun {__version__} (schema {SCHEMA})")
+    parser.add_argument("--environment", action=_TellEnvironment, help="print the versions that decide numbers here")
     args = parser.parse_args(argv)
     folder = args.job.resolve().parent
     (folder / files.MANIFEST).unlink(missing_ok=True)
@@ -46,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     job: Job | None = None
     try:
         job = from_json(args.verb, _read(args.job))
+        check_environment(folder)
         result = importlib.import_module(f"{__package__}.{args.verb}").run(job, folder)
     except (RefusedError, RunFailedError) as error:
         result = RunResult((), status=error.status, detail=str(error))
@@ -66,6 +70,17 @@ def main(argv: list[str] | None = None) -> int:
     if result.status != OK:
         print(f"mlgun {args.verb}: {result.status}: {result.detail}", file=sys.stderr)
     return 0 if result.status == OK else 1
+
+
+class _TellEnvironment(argparse.Action):
+    """``--environment``: JSON, package → version, for ``aiida-mlgun doctor``."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(json.dumps(packages(), sort_keys=True))
+        parser.exit()
 
 
 class _TerminatedError(BaseException):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from numpy.typing import NDArray
 from ..contract.errors import RefusedError
 
 BLOCK = 1 << 22  # bytes copied at a time
+MAX_RATIO: Final = 200  # unpacked / packed; arrays of numbers reach 20
+RATIO_COUNTS_FROM: Final = 256 << 20  # bytes unpacked before the ratio is judged; zeros pack to a thousandth
+_HEADERS: Final = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def pack(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> bytes:
@@ -41,15 +47,44 @@ def copy_column(
 
 
 def unpack(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz; pickled objects are refused.
+    """The arrays of an npz.  What a member claims is compared with its size before memory is given to it.
 
-    :raises RefusedError: when the bytes are no npz, or hold pickles.
+    :raises RefusedError: when the bytes are no npz, hold pickled objects, or unpack to more than arrays do.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            unpacked = sum(info.file_size for info in members)
+            if unpacked > max(RATIO_COUNTS_FROM, MAX_RATIO * len(content)):
+                raise ValueError(f"it unpacks to more than {MAX_RATIO} times its size")
+            if len({info.filename for info in members}) != len(members):
+                raise ValueError("a name stands in it twice")
+            return {info.filename.removesuffix(".npy"): _array(archive, info) for info in members}
+    except (ValueError, SyntaxError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise RefusedError(f"this is not a file of arrays: {error}.") from error
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{info.filename} is packed in a way that is not read")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version not in _HEADERS:
+            raise ValueError(f"{info.filename} has version {version}")
+        try:
+            shape, _, dtype = _HEADERS[version](member)
+        except tokenize.TokenError as error:
+            raise ValueError(f"{info.filename} has a damaged header") from error
+        if dtype.hasobject:
+            raise ValueError(f"{info.filename} holds pickled objects, and opening them runs what is in them")
+        count = math.prod(shape)
+        if min(shape, default=0) < 0 or (count and not dtype.itemsize):
+            raise ValueError(f"{info.filename} claims a shape that is none")
+        if count * dtype.itemsize != info.file_size - member.tell():
+            raise ValueError(f"{info.filename} claims another size than it has")
+    with archive.open(info) as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return array
 
 
 def _member(archive: zipfile.ZipFile, name: str, compress: bool) -> IO[bytes]:

@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
+from ..calculations.options import validate_options
 from ..contract.status import BY_NAME, TABLE
 
 
@@ -19,6 +20,7 @@ def define_common(spec: WorkChainSpec) -> None:
         valid_type=orm.Dict,
         serializer=orm.to_aiida_type,
         required=False,
+        validator=validate_options,
         help="Scheduler options of every job: `resources`, `queue_name`, `max_wallclock_seconds`, …",
     )
     spec.input("environment", valid_type=orm.Dict, required=False, help="Versions there; goes into every job's hash.")

@@ -13,6 +13,7 @@ from click.testing import Result
 
 from aiida_mlgun import __version__
 from aiida_mlgun.cli import doctor_checks, scheduling
+from aiida_mlgun.remote.environment import packages
 
 Run = Callable[..., Result]
 
@@ -93,6 +94,16 @@ def test_a_gpu_that_was_asked_for_and_not_found(place: Callable[..., orm.Install
     found = findings(code, connect=False)
     assert found["probe"].state == "ok" and "H200" in found["probe"].detail
     assert "gres=gpu:1" in found["options"].detail
+
+
+def test_versions_that_have_changed_since_the_probe(place: Callable[..., orm.InstalledCode]) -> None:
+    code = place(MLGUN)
+    scheduling.keep(code, {}, orm.Dict(packages() | {"gpu": "H200"}).store())
+    assert findings(code)["probe"].state == "ok"
+    scheduling.keep(code, {}, orm.Dict(packages() | {"torch": "1.0.0"}).store())
+    found = findings(code)["probe"]
+    assert found.state == "fault" and f"torch 1.0.0 → {packages()['torch']}" in found.detail
+    assert found.cure == f"aiida-mlgun probe {code.full_label}"
 
 
 def test_a_computer_that_is_not_configured(aiida_computer: Callable[..., orm.Computer]) -> None:

@@ -14,7 +14,6 @@ from aiida.engine import run_get_node
 from click.testing import Result
 
 from aiida_mlgun.cli import probe, scheduling
-from aiida_mlgun.contract.errors import RefusedError
 
 Run = Callable[..., Result]
 Refusal = Callable[..., str]
@@ -85,23 +84,6 @@ def test_what_is_refused(run: Run, refusal: Refusal, tmp_path: Path) -> None:
     assert "must be made of letters" in result.stderr
     ssh = ("-n", "--hostname", "h", "--transport", "core.ssh", "--scheduler", "core.slurm", "--label", "old")
     assert "run verdi computer configure core.ssh old" in run("setup", *ssh, *words).stderr
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"account": "a b"},
-        {"queue_name": "q\n#SBATCH -A x"},
-        {"qos": ""},
-        {"account": 12},
-        {"custom_scheduler_commands": "#SBATCH --gres=gpu:1\nrm -r ."},
-        {"max_wallclock_seconds": 0},
-        {"max_wallclock_seconds": "1:00"},
-    ],
-)
-def test_options_that_would_not_survive_the_submit_script(options: dict[str, Any]) -> None:
-    with pytest.raises(RefusedError, match=next(iter(options))):
-        scheduling.check(options)
 
 
 def test_gpus_and_directives_for_slurm() -> None:

@@ -134,9 +134,12 @@ def test_train_without_a_whole_generation_leaves_none(parse: Parse) -> None:
     assert "checkpoint" not in parse("train", ok("train", {}, status="unexpected", detail="d."), {}).outputs
 
 
-@pytest.mark.parametrize(("card", "trust"), [({}, "user"), ({"trust": "pinned", "name": "official"}, "pinned")])
-def test_convert(card: dict[str, str], trust: str, parse: Parse) -> None:
-    given = {"parameters": orm.Dict({"sha256": "a" * 64}), "card": orm.Dict(card)}
+@pytest.mark.parametrize(
+    ("source", "trust"), [({}, "user"), ({"path": "/far/a.model"}, "user"), ({"official": "small"}, "pinned")]
+)
+def test_convert(source: dict[str, str], trust: str, parse: Parse) -> None:
+    # a job from an archive or an older version may hold a card that says its own trust
+    given = {"parameters": orm.Dict({"sha256": "a" * 64, **source}), "card": orm.Dict({"trust": "safe"})}
     found = parse("convert", ok("convert", MODEL), given)
     assert found.code is None
     model = get(found, "model")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ import torch
 from ase import Atoms
 from ase.build import bulk, molecule
 
-import aiida_mlgun.remote.mace  # noqa: F401  (first: it quietens mace's import)
+from aiida_mlgun.remote.mace import symmetrix_model  # it quietens mace's import
+from aiida_mlgun.remote.mace.rebuild import MaceModel
 
 R_MAX = 4.0
 SPECIES = (1, 6, 14)
@@ -21,6 +25,25 @@ SPECIES = (1, 6, 14)
 def one_thread() -> None:
     """Two tests side by side must not fight for cores, and sums must not depend on the number of threads."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def extracted_once() -> Iterator[None]:
+    """A model is put into symmetrix's JSON once per process (3 s each), by its configuration and its weights."""
+    extract, known = symmetrix_model._extracted, {}
+
+    def cached(model: MaceModel, numbers: list[int], head: str) -> dict[str, Any]:
+        digest = hashlib.sha256(f"{type(model)}|{model}|{numbers}|{head}".encode())
+        for name, values in model.state_dict().items():
+            digest.update(f"{name}|{values.dtype}|{tuple(values.shape)}|".encode())
+            digest.update(values.detach().cpu().contiguous().numpy().tobytes())
+        if (key := digest.hexdigest()) not in known:
+            known[key] = extract(model, numbers, head)
+        return copy.deepcopy(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(symmetrix_model, "_extracted", cached)
+        yield
 
 
 @pytest.fixture(scope="session")

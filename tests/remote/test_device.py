@@ -42,5 +42,5 @@ def test_versions_name_what_decides_numbers(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
     assert versions()["gpu"] == "A GPU"
-    monkeypatch.setattr("aiida_mlgun.remote.device.PACKAGES", ("no-such-package-at-all",))
+    monkeypatch.setattr("aiida_mlgun.remote.environment.PACKAGES", ("no-such-package-at-all",))
     assert "no-such-package-at-all" not in versions()

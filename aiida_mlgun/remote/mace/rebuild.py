@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -14,10 +15,28 @@ from ...contract.errors import RefusedError
 
 #: A ScaleShiftMACE; neither mace nor torch.nn.Module types its attributes.
 MaceModel: TypeAlias = Any
+T = TypeVar("T")
 
 _GATES = {"silu": torch.nn.functional.silu, "tanh": torch.tanh, "abs": torch.abs}
 _ARRAYS = ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift")
-_CLASSES = ("interaction_cls", "interaction_cls_first", "readout_cls")
+# names stand in a JSON that may come from anywhere: MACE's own lists of blocks, never whatever a module holds
+_CLASSES = {
+    "interaction_cls": modules.interaction_classes,
+    "interaction_cls_first": modules.interaction_classes,
+    "readout_cls": modules.readout_classes,
+}
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+# far above any MACE model: what a configuration may make this machine build before its weights are compared
+MAX_DIMENSION = 1 << 13  # of the hidden features of an atom
+MAX_COUNT = {
+    "num_elements": 118,
+    "num_interactions": 16,
+    "max_ell": 12,
+    "num_bessel": 256,
+    "num_polynomial_cutoff": 64,
+    "correlation": 8,
+}
+_NOT_STORED = ("embedding_specs", "cueq_config", "oeq_config")
 _IRREPS = ("hidden_irreps", "MLP_irreps", "edge_irreps")
 
 
@@ -32,7 +51,7 @@ def describe(model: MaceModel) -> dict[str, Any]:
     raw = extract_config_mace_model(model)
     if raw["radial_type"] not in ("bessel", "chebyshev"):
         raise RefusedError(f"the model's radial basis {raw['radial_type']!r} can't be stored as JSON.")
-    if raw.get("embedding_specs") or raw.get("cueq_config"):
+    if any(raw.get(key) for key in _NOT_STORED):
         raise RefusedError("the model uses embedding_specs or cuEquivariance; convert it with mace's own tools first.")
     config: dict[str, Any] = {}
     for key, value in raw.items():
@@ -77,10 +96,11 @@ def blank(config: dict[str, Any]) -> MaceModel:
     if config.get("model_class") != "ScaleShiftMACE":
         raise RefusedError(f"unknown model class {config.get('model_class')!r} in the model's configuration.")
     arguments = {key: value for key, value in config.items() if key not in ("model_class", "dtype")}
+    _check_sizes(arguments)
     if arguments["gate"] is not None:
-        arguments["gate"] = _GATES[arguments["gate"]]
-    for key in _CLASSES:
-        arguments[key] = getattr(modules.blocks, str(arguments[key]))
+        arguments["gate"] = _known("gate", arguments["gate"], _GATES)
+    for key, known in _CLASSES.items():
+        arguments[key] = _known(key, arguments[key], known)
     for key in _IRREPS:
         arguments[key] = None if arguments[key] is None else o3.Irreps(arguments[key])
     for key in _ARRAYS:
@@ -88,11 +108,36 @@ def blank(config: dict[str, Any]) -> MaceModel:
     scale, shift = arguments["atomic_inter_scale"], arguments["atomic_inter_shift"]
     arguments["atomic_inter_scale"], arguments["atomic_inter_shift"] = scale.tolist(), shift.tolist()
     before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, str(config["dtype"])))
+    torch.set_default_dtype(_known("dtype", config["dtype"], _DTYPES))
     try:
         return modules.ScaleShiftMACE(**arguments)
     finally:
         torch.set_default_dtype(before)
+
+
+def _known(key: str, name: object, known: Mapping[str, T]) -> T:
+    if not isinstance(name, str) or name not in known:
+        raise RefusedError(f"the model's configuration names {key} {name!r}; known are {', '.join(known)}.")
+    return known[name]
+
+
+def _check_sizes(arguments: dict[str, Any]) -> None:
+    """Before anything is built."""
+    for key in _NOT_STORED:
+        if arguments.get(key):
+            raise RefusedError(f"the model's configuration has {key}, which stored models never have.")
+    for key, most in MAX_COUNT.items():
+        values = arguments.get(key, 1)
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(value, int) or not 0 <= value <= most:
+                raise RefusedError(f"the model's configuration has {key} {value!r}; whole numbers to {most} are built.")
+    for key in _IRREPS:
+        dimension = 0 if arguments[key] is None else o3.Irreps(arguments[key]).dim
+        if dimension > MAX_DIMENSION:
+            raise RefusedError(f"the model's configuration has {key} of {dimension}; to {MAX_DIMENSION} are built.")
+    wide = [width for width in arguments.get("radial_MLP") or [] if not 0 < width <= MAX_DIMENSION]
+    if wide:
+        raise RefusedError(f"the model's configuration has radial_MLP {wide[0]}; to {MAX_DIMENSION} are built.")
 
 
 def _gate_name(gate: Any) -> str:

@@ -14,8 +14,10 @@ from ...science.calibration import calibrate
 from ...science.committee import Disagreement, disagreement
 from ...science.errors import energy_errors, error_table, force_errors
 from ...science.frames import Floats, Frames
+from .versioned import versioned
 
 
+@versioned
 @calcfunction
 def committee_disagreement(frames: FramesData, bins: orm.Int, **predictions: orm.ArrayData) -> dict[str, orm.Data]:
     """How far the members are apart on ``frames``, and whether that tells the error of their mean.

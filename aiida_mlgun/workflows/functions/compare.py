@@ -11,8 +11,10 @@ from aiida.engine import calcfunction
 from ...contract.strict import dump
 from ...data.frames import FramesData
 from ...science.comparison import METRICS, Sums, difference, error_sums
+from .versioned import versioned
 
 
+@versioned
 @calcfunction
 def comparison_table(about: orm.Dict, **errors: orm.Dict) -> orm.Dict:
     """All scores as ``rows``: who (``strategy``, ``start_model``), on what (``test``, ``group``), which errors.
@@ -27,6 +29,7 @@ def comparison_table(about: orm.Dict, **errors: orm.Dict) -> orm.Dict:
     return orm.Dict({"rows": rows})
 
 
+@versioned
 @calcfunction
 def comparison_verdict(about: orm.Dict, **nodes: Any) -> orm.Dict:
     """Which model is best on each set, by how much, and whether that is more than chance.

@@ -13,10 +13,12 @@ from ...contract.strict import dump
 from ...data.frames import FramesData
 from ...science.learning_curve import fit_power_law
 from ...science.splits import nested
+from .versioned import versioned
 
 METRICS = tuple(f"{figure}_{label}" for label in ("energy", "forces") for figure in ("mae", "rmse", "p95"))
 
 
+@versioned
 @calcfunction
 def nested_subsets(frames: FramesData, sizes: orm.List, seed: orm.Int) -> dict[str, FramesData]:
     """``size_000050`` … : that many frames, each subset within the larger ones; all isolated atoms are in each.
@@ -36,6 +38,7 @@ def nested_subsets(frames: FramesData, sizes: orm.List, seed: orm.Int) -> dict[s
     }
 
 
+@versioned
 @calcfunction
 def learning_curve(about: orm.Dict, **errors: orm.Dict) -> orm.Dict:
     """Test errors against the number of training frames, and a power law through them.

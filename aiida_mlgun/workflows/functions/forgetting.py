@@ -8,9 +8,12 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from .versioned import versioned
+
 METRICS = ("mae_energy", "rmse_energy", "p95_energy", "mae_forces", "rmse_forces", "p95_forces")
 
 
+@versioned
 @calcfunction
 def forgetting_table(**errors: orm.Dict) -> orm.Dict:
     """Each later model on each earlier stage's test set, beside that stage's own model.

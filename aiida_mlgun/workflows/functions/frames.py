@@ -11,6 +11,7 @@ from aiida.engine import calcfunction
 from ...contract.errors import RefusedError
 from ...data.frames import FramesData
 from ...science.frames import concatenate
+from .versioned import versioned
 
 
 def check_one_level(sets: Mapping[str, FramesData]) -> None:
@@ -29,6 +30,7 @@ def check_one_level(sets: Mapping[str, FramesData]) -> None:
         )
 
 
+@versioned
 @calcfunction
 def merge_raw(allow_mixed_levels: orm.Bool, **sets: FramesData) -> FramesData:
     """One raw set from several, in the order of their names.
@@ -40,6 +42,7 @@ def merge_raw(allow_mixed_levels: orm.Bool, **sets: FramesData) -> FramesData:
     return FramesData(concatenate([sets[name].frames() for name in sorted(sets)]), {"merged": sorted(sets)})
 
 
+@versioned
 @calcfunction
 def merge_for_scoring(**sets: FramesData) -> FramesData:
     """All sets in one, each frame tagged ``set`` with the name of its own, isolated atoms left out."""
@@ -51,6 +54,7 @@ def merge_for_scoring(**sets: FramesData) -> FramesData:
     return FramesData(concatenate(parts), {"merged": sorted(sets)})
 
 
+@versioned
 @calcfunction
 def select_frames(frames: FramesData, descriptors: orm.ArrayData) -> FramesData:
     """The frames whose numbers stand in the array ``selected``, in their old order, and the isolated atoms."""

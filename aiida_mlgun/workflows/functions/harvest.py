@@ -14,11 +14,13 @@ from ...contract.errors import RefusedError
 from ...data.frames import FramesData
 from ...data.harvesting.sources import Source, read_sources
 from .frames import merge_raw
+from .versioned import versioned
 
 #: Calculations for one calcfunction: what AiiDA spends on a link grows with the number of links of the process.
 BATCH = 20
 
 
+@versioned
 @calcfunction
 def frames_from_outputs(settings: orm.Dict, **sources: Any) -> FramesData:
     """Labelled frames of all ``sources``, in the order of their names.

@@ -7,8 +7,10 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from ...data.frames import FramesData
+from .versioned import versioned
 
 
+@versioned
 @calcfunction
 def largest_frames(frames: FramesData, n: orm.Int) -> FramesData:
     """The ``n`` frames with most atoms, which need most memory, and the isolated atoms; in their old order."""

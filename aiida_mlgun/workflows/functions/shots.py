@@ -13,8 +13,10 @@ from ...data.frames import FramesData
 from ...data.shots import ShotsData
 from ...science.frames import from_atoms
 from ...science.shot_arrays import final_frame, row_of, trajectory
+from .versioned import versioned
 
 
+@versioned
 @calcfunction
 def extract_shot(shots: ShotsData, shot: orm.Int) -> FramesData:
     """One shot as frames: its kept path (to 0.001 Å) if there is one, else its last frame, exact and with velocities.

@@ -154,7 +154,9 @@ def test_a_file_with_code_in_it_is_not_opened(store: Checkpoints) -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_kill_at_any_moment_leaves_a_whole_generation(store: Checkpoints) -> None:
     last = 3
-    for delay in (0.004, 0.011, 0.017, 0.023, 0.031, 0.042, 0.057, 0.071):
+    for delay in (0.004, 0.011, 0.017, 0.023, 0.031, 0.042, 0.057, 0.071, 0.2, 1.0, 5.0):
+        if delay > 0.1 and last > 3:
+            break  # the longer ones are for machines that are busy with something else
         child = os.fork()
         if child == 0:
             for epoch in range(last + 1, 10000):
