@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: packages bench-engine install quickstart test lint services test-production bench-curation bench-train clean
+.PHONY: packages bench-engine install quickstart test lint services test-production soak bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -40,6 +40,11 @@ PRODUCTION := -m production
 test-production: install
 	tools/debian_packages.sh production
 	$(BIN)/python -m pytest tests/production $(PRODUCTION)
+
+# A campaign of 200 batches under random kills; SOAK='--batches 60 --seed 7'.  Needs what the production tests need.
+soak: install
+	tools/debian_packages.sh production
+	$(BIN)/python -m tests.production.soak $(SOAK)
 
 bench-curation: install
 	$(BIN)/python benchmarks/curation.py $(BENCH)
