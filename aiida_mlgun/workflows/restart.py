@@ -11,6 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from ..contract.status import BY_NAME
 from .common import define_common, job_inputs, not_ok
+from .steady import SteadyMixin
 
 
 def codes(*names: str) -> list[ExitCode]:
@@ -26,7 +27,7 @@ CUT_OFF = [*OUT_OF_TIME, *FROM_OUTSIDE, *codes("manifest_missing", "checksum_mis
 PATIENCE = 2
 
 
-class ResumingWorkChain(BaseRestartWorkChain):
+class ResumingWorkChain(SteadyMixin, BaseRestartWorkChain):
     """Goes on after wall time and lost nodes from the job's ``checkpoint``, and fails by name where it can't.
 
     Every decision is in ``verdi process report``.  A chain that fails returns what the last job did keep.

@@ -67,12 +67,20 @@ class Breaker:
 
     def cut_ssh(self, seconds: float) -> None:
         """The listener and every open connection; back after ``seconds``."""
-        number = (Path(self.site.services["SERVICES"]) / "run" / "sshd.pid").read_text().strip()
-        sessions = [child.pid for child in psutil.Process(int(number)).children() if child.name().startswith("sshd")]
         tool("services.sh", "stop", "ssh")
-        self.kill(sessions)
+        self.end_sessions()
         time.sleep(seconds)
         tool("services.sh", "start", "ssh")
+
+    def end_sessions(self) -> None:
+        """The connections that outlive their sshd: those whose address is the cluster's port."""
+        port = int(self.site.services["SSH_PORT"])
+        sessions = [
+            process.pid
+            for process, words in _processes()
+            if words and words[0].startswith("sshd: ") and port in _ports(process)
+        ]
+        self.kill(sessions)
 
     def restart(self, service: str, seconds: float) -> None:
         """A service goes away and comes back after ``seconds``."""
@@ -85,7 +93,8 @@ class Breaker:
         node = self.cluster.slurm("sinfo", "--noheader", "--format=%n").split()[0]
         self.cluster.slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
         time.sleep(seconds)
-        self.cluster.slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        # a node that answers comes back by itself (ReturnToService), and then can't be resumed
+        self.cluster.try_slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
     def release_requeued(self) -> None:
         """Slurm lets a job that was begun once wait for two minutes: not in a test."""
@@ -111,7 +120,7 @@ def _processes() -> Iterable[tuple[psutil.Process, list[str]]]:
 
 def _of_profile(process: psutil.Process, folder: Path) -> bool:
     try:
-        return process.environ().get("AIIDA_PATH") == str(folder)
+        return Path(process.environ().get("AIIDA_PATH", "/")).is_relative_to(folder)
     except psutil.Error:
         return False
 
@@ -121,3 +130,11 @@ def _folder(process: psutil.Process) -> Path:
         return Path(process.cwd())
     except psutil.Error:
         return Path("/")
+
+
+def _ports(process: psutil.Process) -> set[int]:
+    """The local ports of its connections."""
+    try:
+        return {connection.laddr.port for connection in process.net_connections("tcp") if connection.laddr}
+    except psutil.Error:
+        return set()

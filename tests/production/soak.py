@@ -30,7 +30,7 @@ from .sites import Site, close_site, make_site
 
 CODE: Final = "mlgun@cluster"
 #: Torch evaluates each shot as a graph of its own: a shot is the same to the last bit, whoever flies beside it.
-DYNAMICS: Final = {"threads": 1, "max_steps": 60, "check_every": 5, "evaluator": "torch", "own_graphs": True}
+DYNAMICS: Final = {"threads": 1, "check_every": 5, "evaluator": "torch", "own_graphs": True}
 OPTIONS: Final = GPU | {"rerunnable": True}
 #: s without any change in the database after which a user would look closer.
 SILENCE: Final = 300.0
@@ -112,9 +112,10 @@ class Soak:
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self.begun:7.1f} s  {text}", flush=True)
 
-    def calm(self, shots: int) -> int:
+    def calm(self, shots: int, max_steps: int) -> int:
         """All shots in one batch, in peace; the PK of the campaign."""
-        overrides = steps.GUN | {"n_shots": shots, "shots_per_job": shots, "dynamics": DYNAMICS}
+        dynamics = DYNAMICS | {"max_steps": max_steps}
+        overrides = steps.GUN | {"n_shots": shots, "shots_per_job": shots, "dynamics": dynamics}
         words = ("--model", steps.model(self.site), "--slab", steps.assets.slab(), "--molecule", "C2H2")
         return steps.launch(self.site, "gun", CODE, overrides, OPTIONS, *words)
 
@@ -232,6 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--shots", type=int, default=2, help="per batch")
+    parser.add_argument("--max-steps", type=int, default=250, help="of 1 fs; fewer leave the shots undecided")
     parser.add_argument("--seed", type=int, default=24, help="of the kills")
     parser.add_argument("--every", type=float, default=8.0, help="mean seconds between two kills")
     parser.add_argument("--at-once", type=int, default=20, help="batches that are submitted side by side")
@@ -254,7 +256,7 @@ def soak(site: Site, args: argparse.Namespace) -> str:
     """The whole run; its last line."""
     run = Soak(site, args.seed, args.every)
     site.ok("verdi", "daemon", "incr", "1")
-    calm = run.calm(args.batches * args.shots)
+    calm = run.calm(args.batches * args.shots, args.max_steps)
     run.say(f"undisturbed: <{calm}>")
     script = SUBMIT.format(calm=calm, shots=args.shots, at_once=args.at_once, options=OPTIONS)
     pk = site.ask(script)
