@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: packages bench-engine install quickstart test lint services test-production soak bench-curation bench-train clean
+.PHONY: packages bench-engine install quickstart test lint services test-production test-production-short soak bench-curation bench-train clean
 
 install: $(VENV)/.installed
 
@@ -35,11 +35,15 @@ services:
 	tools/debian_packages.sh production
 	tools/services.sh start
 
-# All production tests; they start the services and stop them again.  PRODUCTION='-m "production and not slow"': the short part.
-PRODUCTION := -m production
+# All production tests; they start the services and stop them again.
 test-production: install
 	tools/debian_packages.sh production
-	$(BIN)/python -m pytest tests/production $(PRODUCTION)
+	$(BIN)/python -m pytest tests/production -m production
+
+# The short part, on both back ends: what continuous integration runs.
+test-production-short: install
+	tools/debian_packages.sh production
+	$(BIN)/python -m pytest tests/production -m 'production and not slow'
 
 # A campaign of 200 batches under random kills; SOAK='--batches 60 --seed 7'.  Needs what the production tests need.
 soak: install

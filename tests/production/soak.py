@@ -105,7 +105,7 @@ class Soak:
             "requeue": self.requeue,
             "node": self.node,
             "ssh": self.ssh,
-            "rabbitmq": lambda: self.service("rabbitmq"),
+            "rabbitmq": self.broker,
             "postgres": lambda: self.service("postgres"),
         }
 
@@ -173,6 +173,13 @@ class Soak:
 
     def ssh(self) -> bool:
         self.breaker.cut_ssh(self.random.uniform(1, 10))
+        return True
+
+    def broker(self) -> bool:
+        """Workers that lost their broker don't always find back: whoever restarts it restarts the daemon's workers."""
+        self.service("rabbitmq")
+        self.breaker.kill(self.breaker.workers())
+        self.remedies["daemon restart"] += 1
         return True
 
     def service(self, name: str) -> bool:

@@ -14,12 +14,9 @@ from .cluster import Cluster, progress, until
 from .shooting import DYNAMICS, Shooting
 from .sites import Site
 
-pytestmark = [
-    pytest.mark.production,
-    pytest.mark.slow,
-    pytest.mark.timeout(1800),
-    pytest.mark.parametrize("site", ["services"], indirect=True),
-]
+pytestmark = [pytest.mark.production, pytest.mark.timeout(1800)]
+slow = pytest.mark.slow
+on_services = pytest.mark.parametrize("site", ["services"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +74,16 @@ def check(found: dict[str, Any], statuses: list[int]) -> None:
     assert found["differ"] == []
 
 
-@pytest.mark.parametrize("how", ["scancel", "process", "node"])
+@pytest.mark.parametrize(
+    ("site", "how"),
+    [
+        ("embedded", "scancel"),
+        pytest.param("services", "scancel", marks=slow),
+        pytest.param("services", "process", marks=slow),
+        pytest.param("services", "node", marks=slow),
+    ],
+    indirect=["site"],
+)
 def test_a_job_that_is_ended_goes_on(how: str, shooting: Shooting, cluster: Cluster, breaker: Breaker) -> None:
     before = last_job(cluster)
     pk = shooting.submit()
@@ -95,6 +101,8 @@ def test_a_job_that_is_ended_goes_on(how: str, shooting: Shooting, cluster: Clus
     assert "Goes on from its checkpoint" in found["report"]
 
 
+@slow
+@on_services
 def test_requeued(shooting: Shooting, cluster: Cluster, breaker: Breaker) -> None:
     """The same job in the same folder: the dead one's claim gives way, and its checkpoint is gone on from."""
     before = last_job(cluster)
@@ -108,6 +116,8 @@ def test_requeued(shooting: Shooting, cluster: Cluster, breaker: Breaker) -> Non
     assert found["resumed"][0]["steps"] > 0
 
 
+@slow
+@on_services
 def test_wall_time_in_the_middle_of_flight(shooting: Shooting, cluster: Cluster) -> None:
     """Slurm's own minute, because the job believes that it has an hour."""
     before = last_job(cluster)
@@ -122,6 +132,8 @@ def test_wall_time_in_the_middle_of_flight(shooting: Shooting, cluster: Cluster)
     assert found["shots"] == [0, 1] and found["resumed"][-1]["steps"] > 0
 
 
+@slow
+@on_services
 @pytest.mark.parametrize("what", ["worker", "daemon", "daemon and workers"])
 def test_a_killed_daemon_submits_nothing_twice(
     what: str, shooting: Shooting, cluster: Cluster, breaker: Breaker
@@ -139,6 +151,8 @@ def test_a_killed_daemon_submits_nothing_twice(
     assert int(found["jobs"][0]["job_id"]) == number == last_job(cluster)
 
 
+@slow
+@on_services
 def test_a_cut_connection_pauses_and_is_played(
     shooting: Shooting, cluster: Cluster, site: Site, tool: Callable[..., str], impatient: None
 ) -> None:
@@ -156,6 +170,8 @@ def test_a_cut_connection_pauses_and_is_played(
     check(shooting.ended(pk), [0])
 
 
+@slow
+@on_services
 def test_a_queue_that_takes_no_job_pauses_and_is_played(
     shooting: Shooting, cluster: Cluster, site: Site, impatient: None
 ) -> None:
@@ -173,6 +189,8 @@ def test_a_queue_that_takes_no_job_pauses_and_is_played(
     assert last_job(cluster) == before + 1
 
 
+@slow
+@on_services
 def test_a_second_submission_leaves_the_folder_alone(shooting: Shooting, cluster: Cluster) -> None:
     """What remains of a submission whose answer was lost: the same script, queued twice."""
     before = last_job(cluster)
@@ -189,6 +207,8 @@ def test_a_second_submission_leaves_the_folder_alone(shooting: Shooting, cluster
     assert found["resumed"] == [None]  # one run did all
 
 
+@slow
+@on_services
 def test_too_little_memory_has_a_name(shooting: Shooting) -> None:
     """An address space of 1.5 GiB holds torch's libraries and little more."""
     pk = shooting.submit({"prepend_text": "ulimit -v 1500000"})
@@ -197,6 +217,8 @@ def test_too_little_memory_has_a_name(shooting: Shooting) -> None:
     assert found["shots"] is None
 
 
+@slow
+@on_services
 def test_a_file_limit_has_a_name_and_keeps_the_checkpoint(shooting: Shooting) -> None:
     """No file may become larger than 4 KiB: checkpoints and tables can't be written, the manifest can."""
     pk = shooting.submit({"prepend_text": "ulimit -f 4"})
