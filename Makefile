@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: audit packages bench-engine bench-outcomes install quickstart test lint services test-production bench-curation bench-train clean
+.PHONY: audit packages install quickstart test lint services test-production test-production-short soak
+.PHONY: bench-curation bench-engine bench-outcomes bench-train clean
 
 install: $(VENV)/.installed
 
@@ -41,11 +42,20 @@ services:
 	tools/debian_packages.sh production
 	tools/services.sh start
 
-# All production tests; they start the services and stop them again.  PRODUCTION='-m "production and not slow"': the short part.
-PRODUCTION := -m production
+# All production tests; they start the services and stop them again.
 test-production: install
 	tools/debian_packages.sh production
-	$(BIN)/python -m pytest tests/production $(PRODUCTION)
+	$(BIN)/python -m pytest tests/production -m production
+
+# The short part, on both back ends: what continuous integration runs.
+test-production-short: install
+	tools/debian_packages.sh production
+	$(BIN)/python -m pytest tests/production -m 'production and not slow'
+
+# A campaign of 200 batches under random kills; SOAK='--batches 60 --seed 7'.  Needs what the production tests need.
+soak: install
+	tools/debian_packages.sh production
+	$(BIN)/python -m tests.production.soak $(SOAK)
 
 bench-curation: install
 	$(BIN)/python benchmarks/curation.py $(BENCH)

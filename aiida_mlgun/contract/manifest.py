@@ -50,13 +50,20 @@ def sha256_file(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name, flush to disk, rename: a reader sees the old file or the whole new one."""
+    """Write to a temporary name, flush to disk, rename: a reader sees the old file or the whole new one.
+
+    :raises OSError: e.g. the disk is full; the space that the attempt took is given back.
+    """
     temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write(folder: Path, manifest: Manifest) -> None:

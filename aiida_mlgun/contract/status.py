@@ -120,6 +120,13 @@ TABLE: tuple[Status, ...] = (
         transient=True,
     ),
     Status(
+        "disk_full",
+        317,
+        "ERROR_DISK_FULL",
+        "The compute machine's disk or quota is full: {detail} Make room there, then go on from what is kept.",
+        transient=True,
+    ),
+    Status(
         "environment_changed",
         320,
         "ERROR_ENVIRONMENT_CHANGED",

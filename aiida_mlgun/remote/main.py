@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import json
 import os
@@ -19,8 +20,9 @@ from .. import __version__
 from ..contract import files
 from ..contract.errors import RefusedError, RunFailedError
 from ..contract.jobs import VERBS, Job, from_json
-from ..contract.manifest import SCHEMA, Manifest, checksums, write
+from ..contract.manifest import SCHEMA, Manifest, checksums, parse, write
 from ..contract.status import OK
+from .claim import Claim
 from .engine.malloc import keep_memory
 from .environment import check_environment, packages
 from .memory import peaks
@@ -28,6 +30,8 @@ from .result import RunResult
 
 #: Verbs whose steps allocate and free the same large tensors over and over.
 DYNAMICS = ("equilibrate", "shoot")
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,8 +43,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--environment", action=_TellEnvironment, help="print the versions that decide numbers here")
     args = parser.parse_args(argv)
     folder = args.job.resolve().parent
-    (folder / files.MANIFEST).unlink(missing_ok=True)
     before = signal.signal(signal.SIGTERM, _terminated)
+    claim = Claim(folder)
+    try:
+        if folder.is_dir() and not claim.take():
+            return _as_told(folder)
+    except (OSError, _TerminatedError) as error:
+        print(f"mlgun {args.verb}: the job's folder could not be claimed: {error}", file=sys.stderr)
+        return 1
+    (folder / files.MANIFEST).unlink(missing_ok=True)
     # threads that wait must sleep, not spin: on a shared machine a spinning pair is forty times slower than one thread
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     start = time.monotonic()
@@ -59,6 +70,9 @@ def main(argv: list[str] | None = None) -> int:
         result = _failed(error)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is known: nothing may come between it and its manifest
     wall = time.monotonic() - start
+    if claim.number is not None and not claim.held:
+        return 1  # the thread of the claim says why; the folder is another run's
+    claim.make_room()
     try:
         _write(folder, args.verb, job, result, wall)
     except Exception as error:  # noqa: BLE001  an output that is not there, a number that is none
@@ -66,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         _write(folder, args.verb, job, result, wall)
     for name in result.leftovers:
         shutil.rmtree(folder / name, ignore_errors=True)
+    claim.release()
     signal.signal(signal.SIGTERM, before)
     if result.status != OK:
         print(f"mlgun {args.verb}: {result.status}: {result.detail}", file=sys.stderr)
@@ -90,8 +105,26 @@ class _TerminatedError(BaseException):
 def _failed(error: BaseException) -> RunResult:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
         return RunResult((), status="out_of_memory", detail=f"{error}")
+    if "can't allocate memory" in str(error):  # a RuntimeError of torch on a CPU
+        return RunResult(
+            (), status="out_of_memory", detail=str(error).partition("DefaultCPUAllocator: ")[2] or f"{error}"
+        )
+    if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(
+        error
+    ):  # safetensors has the text alone
+        return RunResult((), status="disk_full", detail=f"{error}.")
     traceback.print_exception(error)
     return RunResult((), status="unexpected", detail=f"{type(error).__name__}: {error}.")
+
+
+def _as_told(folder: Path) -> int:
+    """The end of the run that was waited for."""
+    try:
+        status = parse((folder / files.MANIFEST).read_text()).status
+    except (OSError, RefusedError):
+        return 1
+    print(f"mlgun: the other run has ended: {status}.", file=sys.stderr)
+    return 0 if status == OK else 1
 
 
 def _read(path: Path) -> str:

@@ -11,6 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 
 from ..contract.status import BY_NAME
 from .common import define_common, job_inputs, not_ok
+from .steady import SteadyMixin
 
 
 def codes(*names: str) -> list[ExitCode]:
@@ -19,10 +20,14 @@ def codes(*names: str) -> list[ExitCode]:
 
 
 OUT_OF_TIME = codes("wall_time", "ERROR_SCHEDULER_OUT_OF_WALLTIME")
-CUT_OFF = [*OUT_OF_TIME, *codes("terminated", "manifest_missing", "ERROR_SCHEDULER_NODE_FAILURE")]
+#: A scheduler said so, or a node was lost: no fault of the job's own.
+FROM_OUTSIDE = codes("terminated", "ERROR_SCHEDULER_NODE_FAILURE")
+CUT_OFF = [*OUT_OF_TIME, *FROM_OUTSIDE, *codes("manifest_missing", "checksum_mismatch")]
+#: Jobs in a row that may vanish without a word before they got any further: a killed node or a job that kills itself.
+PATIENCE = 2
 
 
-class ResumingWorkChain(BaseRestartWorkChain):
+class ResumingWorkChain(SteadyMixin, BaseRestartWorkChain):
     """Goes on after wall time and lost nodes from the job's ``checkpoint``, and fails by name where it can't.
 
     Every decision is in ``verdi process report``.  A chain that fails returns what the last job did keep.
@@ -55,7 +60,7 @@ class ResumingWorkChain(BaseRestartWorkChain):
         given = inputs.get("checkpoint")
         # what the checkpoint that the next job starts from has behind it
         self.ctx.reached = None if given is None else given.base.attributes.get(self.MARK, None)
-        self.ctx.stalled = False
+        self.ctx.vanished = 0  # jobs in a row that ended without a word, and no further than their start
         self.ctx.fresh = 0  # how many jobs there were when the work last started from its start
 
     def inspect_process(self) -> ExitCode | None:
@@ -74,19 +79,23 @@ class ResumingWorkChain(BaseRestartWorkChain):
 
     @process_handler(priority=200, exit_codes=CUT_OFF)
     def go_on(self, job: orm.CalcJobNode) -> ProcessHandlerReport | None:
-        """Cut off: from its checkpoint if it got further; without progress once more, unless time was what ended it."""
+        """Cut off: from its checkpoint if it got further, else once more from the same start.
+
+        Not when time was what ended it without any progress, and not for ever when nobody says what did.
+        """
         kept = job.outputs.checkpoint if "checkpoint" in job.outputs else None
         reached = None if kept is None else kept.base.attributes.get(self.MARK)
         if kept is not None and (self.ctx.reached is None or reached > self.ctx.reached):
             self.ctx.inputs.checkpoint = kept
-            self.ctx.reached, self.ctx.stalled = reached, False
+            self.ctx.reached, self.ctx.vanished = reached, 0
             self.report(f"<{job.pk}>: {job.exit_message} Goes on from its checkpoint after {reached} {self.UNIT}s.")
             return ProcessHandlerReport(True)
-        if self.ctx.stalled or job.exit_status in [code.status for code in OUT_OF_TIME]:
+        if job.exit_status not in [code.status for code in FROM_OUTSIDE]:
+            self.ctx.vanished += 1
+        if self.ctx.vanished > PATIENCE or job.exit_status in [code.status for code in OUT_OF_TIME]:
             said = f"<{job.pk}> did not end one {self.UNIT} further than its start: another job would not either."
             self.report(said)
             return None
-        self.ctx.stalled = True
         self.report(f"<{job.pk}>: {job.exit_message} It got no further than its start. Once more from there.")
         return ProcessHandlerReport(True)
 
@@ -106,7 +115,7 @@ class ResumingWorkChain(BaseRestartWorkChain):
 
     def _from_the_start(self) -> None:
         self.ctx.inputs.pop("checkpoint", None)
-        self.ctx.reached, self.ctx.stalled, self.ctx.fresh = None, False, len(self.ctx.children)
+        self.ctx.reached, self.ctx.vanished, self.ctx.fresh = None, 0, len(self.ctx.children)
 
     def _end(self, exit_code: ExitCode) -> ProcessHandlerReport:
         self.ctx.is_finished = True  # so that the last iteration too ends with this code, not as one too many

@@ -51,4 +51,5 @@ class ShootWorkChain(ResumingWorkChain):
             return int(job.outputs.results["numbers"]["batch_size"])
         if "checkpoint" in job.outputs:
             return int(job.outputs.checkpoint.base.attributes.get("batch_size"))
-        return int(job.inputs.parameters.get_dict().get("dynamics", {}).get("batch_size") or FIRST_GUESS)
+        parameters = job.inputs.parameters.get_dict()
+        return int(parameters.get("dynamics", {}).get("batch_size") or min(FIRST_GUESS, parameters["n_shots"]))

@@ -21,10 +21,14 @@ class Cluster:
 
     def slurm(self, *words: str) -> str:
         """A command of Slurm that must succeed."""
-        env = {"SLURM_CONF": self.services["SLURM_CONF"], "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(list(words), env=env, capture_output=True, text=True, check=False)
+        done = self.try_slurm(*words)
         assert done.returncode == 0, f"{words}: {done.stderr}"
         return done.stdout
+
+    def try_slurm(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command of Slurm that may fail, as when its job has just ended."""
+        env = {"SLURM_CONF": self.services["SLURM_CONF"], "PATH": "/usr/bin:/bin"}
+        return subprocess.run(list(words), env=env, capture_output=True, text=True, check=False)
 
     def jobs(self) -> dict[int, str]:
         """Number → state of the jobs in the queue; one that has ended is not in it."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .sites import PROJECT, Site, close_site, make_site
+from .breaking import tool as run_tool
+from .cluster import Cluster
+from .services import running
+from .sites import Site, close_site, make_site
 
 #: What a job of the cluster asks for; the launch commands take it as ``--options``, once for all jobs of a workflow.
 GPU: dict[str, Any] = {
@@ -22,33 +21,17 @@ GPU: dict[str, Any] = {
 }
 
 
-def _tool(*words: str) -> str:
-    command = [str(PROJECT / "tools" / words[0]), *words[1:]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
-    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.stdout
-
-
 @pytest.fixture(scope="session")
 def tool() -> Callable[..., str]:
     """``tool("services.sh", "stop", "ssh")``: a script of ``tools/`` that must succeed."""
-    return _tool
+    return run_tool
 
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[dict[str, str]]:
     """The services' addresses.  What was down before is stopped at the end."""
-    state = os.environ.get("MLGUN_SERVICES") or str(Path(tempfile.gettempdir()) / "mlgun-services")
-    os.environ["MLGUN_SERVICES"] = state
-    script = str(PROJECT / "tools" / "services.sh")
-    was_up = subprocess.run([script, "status"], capture_output=True, check=False).returncode == 0
-    _tool("services.sh", "start")
-    lines = (Path(state) / "env").read_text(encoding="utf-8").splitlines()
-    found = dict(line.split("=", 1) for line in lines)
-    _tool("remote_environment.sh", found["REMOTE_ENV"])
-    yield found
-    if not was_up:
-        _tool("services.sh", "stop")
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +55,9 @@ def site(
     if backend not in sites:
         sites[backend] = make_site(tmp_path_factory.mktemp(backend), services, backend)
     return sites[backend]
+
+
+@pytest.fixture
+def cluster(services: dict[str, str]) -> Cluster:
+    """The cluster as its administrator sees it."""
+    return Cluster(services)

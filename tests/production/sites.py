@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ class Site:
     folder: Path
     services: dict[str, str]
     backend: str
+    #: Of PostgreSQL, where that is the back end.
+    database: str = field(default_factory=lambda: f"mlgun_{uuid.uuid4().hex}")
 
     @property
     def env(self) -> dict[str, str]:
@@ -95,10 +97,7 @@ def close_site(site: Site) -> None:
     if site.backend == "services":
         site.run("verdi", "profile", "delete", "--force", "--delete-data", f"production-{site.backend}")
         with _database(site.services) as connection:
-            for (name,) in connection.execute(
-                "select datname from pg_database where datname like %s", (f"%{site.folder.name}%",)
-            ).fetchall():
-                connection.execute(f'drop database "{name}" with (force)')
+            connection.execute(f'drop database if exists "{site.database}" with (force)')
 
 
 def _database(services: dict[str, str]) -> psycopg.Connection[Any]:
@@ -113,7 +112,7 @@ def _database(services: dict[str, str]) -> psycopg.Connection[Any]:
 
 
 def _services_profile(site: Site, name: str) -> None:
-    service, database = site.services, f"mlgun_{site.folder.name}_{uuid.uuid4().hex[:8]}"
+    service, database = site.services, site.database
     with _database(service) as connection:
         connection.execute(f'create database "{database}" template template0')
     words = [

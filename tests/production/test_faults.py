@@ -19,11 +19,6 @@ LONG = 300
 
 
 @pytest.fixture
-def cluster(services: dict[str, str]) -> Cluster:
-    return Cluster(services)
-
-
-@pytest.fixture
 def sets(site: Site, curations: dict[str, int]) -> int:
     """The PK of a curation in this profile."""
     if site.backend not in curations:

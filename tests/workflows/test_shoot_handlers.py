@@ -14,6 +14,7 @@ from aiida_mlgun.contract.status import BY_NAME, TABLE
 from aiida_mlgun.data.frames import FramesData
 from aiida_mlgun.data.model import ModelData
 from aiida_mlgun.data.shots import ShotsData
+from aiida_mlgun.workflows.restart import PATIENCE
 from aiida_mlgun.workflows.shoot import FIRST_GUESS, ShootWorkChain
 from tests.nodes import acetylene, chemistry, model_contents, shot_arrays, slab_atoms, states
 
@@ -85,14 +86,15 @@ def test_time_that_brings_no_step_ends_the_chain_with_its_shots(name: str, chain
     assert chain.outputs["shots"].uuid == first.outputs.shots.uuid
 
 
-def test_a_lost_job_is_tried_once_more_and_its_predecessors_shots_are_not_lost(
+def test_a_lost_job_is_tried_twice_more_and_its_predecessors_shots_are_not_lost(
     chain: ShootWorkChain, ended: Ended
 ) -> None:
     first = ended("wall_time", 300, 3)
     assert status(chain) == 0
-    ended("manifest_missing")
-    assert status(chain) == 0
-    assert chain.ctx.inputs.checkpoint.uuid == first.outputs.checkpoint.uuid
+    for _ in range(PATIENCE):
+        ended("manifest_missing")
+        assert status(chain) == 0
+        assert chain.ctx.inputs.checkpoint.uuid == first.outputs.checkpoint.uuid
     ended("manifest_missing")
     assert status(chain) == code_of("manifest_missing")
     for name in ("shots", "checkpoint"):
@@ -115,7 +117,8 @@ def test_an_unusable_checkpoint_is_put_aside_but_not_its_shots(chain: ShootWorkC
 def test_when_memory_runs_out_half_as_many_fly(name: str, chain: ShootWorkChain, ended: Ended) -> None:
     ended(name)
     assert status(chain) == 0
-    assert chain.ctx.inputs.parameters["dynamics"]["batch_size"] == FIRST_GUESS // 2
+    assert FIRST_GUESS > 9  # of nine shots no more than nine can have flown side by side
+    assert chain.ctx.inputs.parameters["dynamics"]["batch_size"] == 9 // 2
     job = ended(name, 300, 1, width=5)
     assert status(chain) == 0
     assert chain.ctx.inputs.parameters["dynamics"]["batch_size"] == 2
@@ -131,7 +134,9 @@ def test_a_job_that_halved_itself_down_to_one_is_not_tried_again(chain: ShootWor
     assert len(chain.outputs["shots"]) == 2
 
 
-HANDLED = {"wall_time", "terminated", "manifest_missing", "checkpoint_unusable", "out_of_memory"}
+HANDLED = {
+    *("wall_time", "terminated", "manifest_missing", "checksum_mismatch", "checkpoint_unusable", "out_of_memory")
+}
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE if row.name not in HANDLED], ids=lambda row: row.name)

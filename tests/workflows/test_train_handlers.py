@@ -13,6 +13,7 @@ from aiida.manage import get_manager
 
 from aiida_mlgun.calculations.train import TrainCalculation
 from aiida_mlgun.contract.status import BY_NAME, TABLE
+from aiida_mlgun.workflows.restart import PATIENCE
 from aiida_mlgun.workflows.train import TrainWorkChain
 
 from .ended import code_of, end_job, status
@@ -67,21 +68,35 @@ def test_time_that_brings_no_epoch_ends_the_chain_at_once(
         assert chain.outputs["checkpoint"].uuid == last.outputs.checkpoint.uuid
 
 
-@pytest.mark.parametrize("name", ["terminated", "manifest_missing", "ERROR_SCHEDULER_NODE_FAILURE"])
-def test_a_lost_job_without_progress_is_tried_once_more(name: str, chain: TrainWorkChain, ended: Ended) -> None:
+@pytest.mark.parametrize("name", ["manifest_missing", "checksum_mismatch"])
+def test_a_job_that_vanishes_without_progress_is_tried_twice_more(
+    name: str, chain: TrainWorkChain, ended: Ended
+) -> None:
+    for _ in range(PATIENCE):
+        ended(code_of(name))
+        assert status(chain) == 0
+        assert "checkpoint" not in chain.ctx.inputs
     ended(code_of(name))
-    assert status(chain) == 0
-    assert "checkpoint" not in chain.ctx.inputs
+    assert status(chain) == code_of(name)
+
+
+@pytest.mark.parametrize("name", ["terminated", "ERROR_SCHEDULER_NODE_FAILURE"])
+def test_a_job_that_was_ended_from_outside_is_tried_as_often_as_may_be(
+    name: str, chain: TrainWorkChain, ended: Ended
+) -> None:
+    """A partition that preempts its jobs: the user's limit is ``max_iterations``."""
+    for _ in range(4):
+        ended(code_of(name))
+        assert status(chain) == 0
     ended(code_of(name))
-    assert status(chain) == (code_of(name) if name in BY_NAME else BY_NAME["job_failed"].code)
+    assert status(chain) == 401
 
 
 def test_progress_between_two_losses_starts_the_count_again(chain: TrainWorkChain, ended: Ended) -> None:
     for epoch in (None, 2, 2):
-        ended(411, epoch)
+        ended(310, epoch)
         assert status(chain) == 0
-    ended(411, 2)
-    assert status(chain) == 411
+    assert chain.ctx.vanished == 1
 
 
 def test_five_jobs_are_enough(chain: TrainWorkChain, ended: Ended) -> None:
@@ -143,7 +158,9 @@ def test_an_unusable_checkpoint_is_put_aside(chain: TrainWorkChain, ended: Ended
     assert status(chain) == 0
 
 
-HANDLED = {"wall_time", "terminated", "manifest_missing", "loss_diverged", "checkpoint_unusable"}
+HANDLED = {
+    *("wall_time", "terminated", "manifest_missing", "checksum_mismatch", "loss_diverged", "checkpoint_unusable")
+}
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE if row.name not in HANDLED], ids=lambda row: row.name)

@@ -17,6 +17,7 @@ from ..campaign import Precision
 from ..identity import identity
 from ..look import look_at
 from ..summary import summary_of
+from .versioned import versioned
 
 COUNTED = ("shot", "slab_state", "molecule_state", "outcome", "drift")
 
@@ -25,6 +26,7 @@ def _tally(node: orm.Dict | None) -> Tally:
     return Tally() if node is None else Tally.from_json(node.get_dict())
 
 
+@versioned
 @calcfunction
 def identify(
     parameters: orm.Dict,
@@ -40,6 +42,7 @@ def identify(
     return orm.Dict(identity(parameters.get_dict(), *hashes, *atoms))
 
 
+@versioned
 @calcfunction
 def count_shots(about: orm.Dict, before: orm.Dict | None = None, **batches: ShotsData) -> orm.Dict:
     """What was counted before, and the shots of these batches: a tally (:mod:`aiida_mlgun.science.tally`).
@@ -54,6 +57,7 @@ def count_shots(about: orm.Dict, before: orm.Dict | None = None, **batches: Shot
     return orm.Dict(found.to_json())
 
 
+@versioned
 @calcfunction
 def look(parameters: orm.Dict, tally: orm.Dict | None = None) -> orm.Dict:
     """Whether the shots so far are enough for the campaign's ``precision``: counts, intervals, the decision in words.
@@ -65,6 +69,7 @@ def look(parameters: orm.Dict, tally: orm.Dict | None = None) -> orm.Dict:
     return orm.Dict(look_at(_tally(tally), chemistry, precision))
 
 
+@versioned
 @calcfunction
 def summarise(
     parameters: orm.Dict,

@@ -23,11 +23,13 @@ from ...science.outcomes.judging import judge_again
 from ...science.outcomes.reclassify import System
 from ...science.slabs import analyse_states
 from .shots import summarise
+from .versioned import versioned
 
 #: The inputs of the job that flew a batch without which its shots cannot be judged again.
 FLIGHT = ("parameters", "slab_states", "molecule_states")
 
 
+@versioned
 @calcfunction
 def reclassify(
     shots: ShotsData,

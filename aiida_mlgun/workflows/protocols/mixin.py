@@ -9,10 +9,14 @@ from typing import Any, ClassVar
 import yaml
 
 from ...contract.errors import RefusedError
+from ..steady import SteadyMixin
 
 
-class ProtocolMixin:
-    """WorkChains with a YAML of protocols; subclasses name the file and check the merged inputs."""
+class ProtocolMixin(SteadyMixin):
+    """WorkChains with a YAML of protocols; subclasses name the file and check the merged inputs.
+
+    All of them submit parts, and all have to outlive a broker that is away for a while.
+    """
 
     PROTOCOL_FILE: ClassVar[str]
 

@@ -1,0 +1,102 @@
+"""Submission while the broker is away, with a broker that fails on demand; a real one: ``tests/production``."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import aiormq
+import kiwipy
+import pytest
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import ProcessState
+
+from aiida_mlgun.workflows import steady
+from aiida_mlgun.workflows.steady import SteadyMixin
+
+pytestmark = pytest.mark.usefixtures("aiida_profile_clean")
+
+
+class Engine:
+    """Does what AiiDA's ``submit`` does, step by step, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.node = orm.WorkChainNode().store()
+        self.runner: Any = SimpleNamespace(controller=SimpleNamespace(continue_process=self.queue))
+        self.fail_before: list[Exception] = []
+        self.fail_after: list[Exception] = []
+        self.queued: list[int] = []
+
+    def queue(self, pk: int, nowait: bool, no_reply: bool) -> None:
+        if self.fail_after:
+            raise self.fail_after.pop(0)
+        self.queued.append(pk)
+
+    def submit(self, process: Any, inputs: Any = None, **kwargs: Any) -> orm.ProcessNode:
+        part = orm.WorkChainNode()
+        part.set_process_state(ProcessState.CREATED)
+        part.base.links.add_incoming(self.node, LinkType.CALL_WORK, f"part_{len(self.node.called)}")
+        part.store()
+        if self.fail_before:
+            raise self.fail_before.pop(0)
+        part.set_checkpoint("as it was created")
+        self.queue(part.pk, nowait=False, no_reply=True)
+        return part
+
+
+class Chain(SteadyMixin, Engine):
+    pass
+
+
+@pytest.fixture
+def chain(monkeypatch: pytest.MonkeyPatch) -> Chain:
+    monkeypatch.setattr(steady, "PAUSE", 0.01)
+    return Chain()
+
+
+def away() -> Exception:
+    return aiormq.exceptions.ChannelInvalidStateError("closed")
+
+
+def test_without_trouble_it_is_aiidas_own(chain: Chain) -> None:
+    part = chain.submit("process")
+    assert chain.queued == [part.pk]
+
+
+@pytest.mark.parametrize("error", [away(), kiwipy.TimeoutError(), kiwipy.CommunicatorClosed(), ConnectionError()])
+def test_a_stored_part_is_queued_again_and_not_made_again(chain: Chain, error: Exception) -> None:
+    chain.submit("one before")
+    chain.fail_after = [error, away()]
+    if type(error) is ConnectionError:  # not the broker's: nobody knows what it means
+        with pytest.raises(ConnectionError):
+            chain.submit("process")
+        return
+    part = chain.submit("process")
+    assert chain.queued[1:] == [part.pk]
+    assert len(chain.node.called) == 2
+
+
+def test_a_part_that_got_through_is_not_queued_twice(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain.fail_after = [kiwipy.TimeoutError()]
+    monkeypatch.setattr(steady.time, "sleep", lambda seconds: chain.node.called[0].set_process_state("running"))
+    part = chain.submit("process")
+    assert chain.queued == []
+    assert part.pk == chain.node.called[0].pk
+
+
+def test_a_part_without_a_checkpoint_is_given_up_and_made_again(chain: Chain) -> None:
+    chain.fail_before = [away(), away()]
+    part = chain.submit("process")
+    assert chain.queued == [part.pk]
+    given_up = [node for node in chain.node.called if node.pk != part.pk]
+    assert len(given_up) == 2
+    assert all(node.is_excepted and node.is_sealed and "broker was away" in node.exception for node in given_up)
+
+
+def test_patience_has_an_end(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady, "PATIENCE", 0.05)
+    chain.fail_after = [away()] * 1000
+    with pytest.raises(aiormq.exceptions.ChannelInvalidStateError):
+        chain.submit("process")
+    assert chain.queued == []
