@@ -25,19 +25,21 @@ from aiida_mlgun.remote.engine.malloc import keep_memory
 
 DRIFT_STEPS = 1500  # 0.75 ps
 CHECKS = (1, 10, 100, 1000)
+#: The last one's radial functions are splines, so it follows ASE's path less closely than the others.
+EVALUATORS = ("torch", "factorised", "symmetrix")
 
 
 def main() -> None:
     keep_memory()
     quiet()
     torch.set_num_threads(1)
-    paths = {who: by_engine(*who, steps=max(CHECKS)) for who in (("torch", "float64"), ("symmetrix", "float64"))}
+    paths = {name: by_engine(name, "float64", max(CHECKS)) for name in EVALUATORS}
     peer = by_ase(max(CHECKS))
     same = [[n, *(np.abs(path[0][n] - peer[n]).max() for path in paths.values())] for n in CHECKS]
     table = [f"largest distance from ASE's path, Å ({len(peer[1])} atoms, float64)"]
-    table.append(tabulate(same, ["steps", *(who[0] for who in paths)], floatfmt=".1e"))
+    table.append(tabulate(same, ["steps", *paths], floatfmt=".1e"))
     rows: list[list[Any]] = []
-    for name in ("torch", "symmetrix"):
+    for name in EVALUATORS:
         for precision in ("float64", "mixed"):
             for timestep in (0.5, 1.0):
                 drift, worst = kept_energy(name, precision, timestep)
@@ -46,7 +48,7 @@ def main() -> None:
     head = ["evaluator", "precision", "step, fs", "drift, meV/atom/ps", "largest deviation, meV/atom"]
     table.append(tabulate(rows, head, floatfmt=("", "", ".1f", ".1e", ".3f")))
     drift = max(abs(row[3]) for row in rows if row[2] == 0.5)
-    print(json.dumps({"max_dx_100": float(same[2][1]), "drift": drift, "text": "\n".join(["", *table])}))
+    print(json.dumps({"max_dx_100": float(max(same[2][1:3])), "drift": drift, "text": "\n".join(["", *table])}))
 
 
 def by_ase(steps: int) -> list[Any]:

@@ -21,6 +21,7 @@ SIZES = {
     "tiny": ("16x0e", 1, 5.0, 3, 2),
     "small": ("64x0e + 64x1o", 2, 5.0, 3, 3),
     "medium": ("128x0e + 128x1o", 2, 6.0, 3, 3),
+    "medium-89": ("128x0e + 128x1o", 2, 6.0, 3, 3),  # knows as many elements as the foundation model does
 }
 #: atoms → (repetitions of the shipped 2×2 Si(001) slab, molecule); 202 atoms are a slab as large as the paper's.
 SYSTEMS = {28: ((1, 1, 1), "C2H4"), 58: ((2, 1, 1), "2-butyne"), 78: ((3, 1, 1), "C2H4"), 202: ((4, 2, 1), "2-butyne")}
@@ -39,6 +40,7 @@ def model(name: str) -> torch.nn.Module:
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(0)
     block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
+    elements = list(range(1, 90)) if name.endswith("-89") else [1, 6, 14]
     try:
         return modules.ScaleShiftMACE(
             r_max=r_max,
@@ -48,12 +50,12 @@ def model(name: str) -> torch.nn.Module:
             interaction_cls=block,
             interaction_cls_first=block,
             num_interactions=layers,
-            num_elements=3,
+            num_elements=len(elements),
             hidden_irreps=o3.Irreps(hidden),
             MLP_irreps=o3.Irreps("16x0e"),
-            atomic_energies=np.array([-1.1, -8.0, -5.4]),
+            atomic_energies=-np.arange(1.0, len(elements) + 1),
             avg_num_neighbors=30.0,
-            atomic_numbers=[1, 6, 14],
+            atomic_numbers=elements,
             correlation=correlation,
             gate=torch.nn.functional.silu,
             radial_MLP=[64, 64, 64],

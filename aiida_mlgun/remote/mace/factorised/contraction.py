@@ -24,6 +24,10 @@ class Contraction(torch.nn.Module):
     :raises RefusedError: for a correlation above three.
     """
 
+    cubic: torch.Tensor
+    square: torch.Tensor
+    linear: torch.Tensor
+
     def __init__(self, contraction: Any) -> None:
         super().__init__()
         tables = [_tables(part) for part in contraction.contractions]
@@ -47,10 +51,11 @@ class Contraction(torch.nn.Module):
         """
         if y is not self._seen:
             kinds = y.argmax(dim=1)
-            self._groups = [(z, (kinds == z).nonzero().squeeze(1)) for z in kinds.unique().tolist()]
+            self._groups = [(z, (kinds == z).nonzero().squeeze(1)) for z in sorted(set(kinds.tolist()))]
             self._seen = y
         out: torch.Tensor = _Polynomial.apply(x, self, self._groups)  # type: ignore[no-untyped-call]
-        return torch.cat([part.reshape(len(x), -1) for part in out.split(self.dims, dim=2)], dim=1)
+        parts = torch.split(out, self.dims, dim=2)
+        return torch.cat([part.reshape(len(x), -1) for part in parts], dim=1)
 
 
 def _tables(part: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -96,7 +101,7 @@ class _Polynomial(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         channels, size = ctx.shape[1:]
         to_x = grads[0].new_empty(ctx.shape)
         for (_, atoms), slope in zip(ctx.groups, ctx.saved_tensors, strict=True):

@@ -49,6 +49,8 @@ class Convolution(torch.nn.Module):
     :raises RefusedError: for a product of another form.
     """
 
+    last: torch.Tensor
+
     def __init__(self, product: Any, last: torch.Tensor) -> None:
         super().__init__()
         self.features = [(part.mul, part.ir.dim) for part in product.irreps_in1]
@@ -82,12 +84,12 @@ class Convolution(torch.nn.Module):
         """
         n = len(node_feats)
         k = edge_index.shape[1] // max(n, 1)
-        parts = node_feats.split([mul * dim for mul, dim in self.features], dim=1)
+        parts = torch.split(node_feats, [mul * dim for mul, dim in self.features], dim=1)
         features = [
             part.view(n, mul, dim).transpose(1, 2).contiguous()
             for part, (mul, dim) in zip(parts, self.features, strict=True)
         ]
-        harmonics = edge_attrs.split(self.harmonics, dim=1)
+        harmonics = torch.split(edge_attrs, self.harmonics, dim=1)
         couplings = [self._coupling(q, harmonics[path.harmonic], n, k) for q, path in enumerate(self.paths)]
         sums = _Messages.apply(self, edge_index[0], hidden, *features, *couplings)  # type: ignore[no-untyped-call]
         return torch.cat([one.view(n, -1) for one in sums], dim=1)
@@ -131,7 +133,7 @@ class _Messages(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Any, ...]:
         senders, hidden, *parts = ctx.saved_tensors
         layer: Convolution = ctx.layer
         features, couplings = parts[: len(layer.features)], parts[len(layer.features) :]

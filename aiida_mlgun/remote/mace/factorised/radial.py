@@ -73,6 +73,8 @@ class Table(torch.nn.Module):
     :param r_max: Å; there the function is zero.
     """
 
+    rows: torch.Tensor
+
     def __init__(self, function: Any, r_max: float) -> None:
         super().__init__()
         knots = np.linspace(0.0, r_max, INTERVALS + 1)
@@ -105,7 +107,7 @@ class _LookUp(torch.autograd.Function):
         many = _MANY if rows.device.type == "cpu" else max(len(lengths), 1)
         for first in range(0, len(lengths), many):
             part = slice(first, first + many)
-            a, b, c, d = rows.index_select(0, index[part]).unflatten(1, (4, -1)).unbind(1)
+            a, b, c, d = rows.index_select(0, index[part]).chunk(4, dim=1)
             at2 = a * t[part]
             torch.add(at2, b, out=value[part]).mul_(t[part]).add_(c).mul_(t[part]).add_(d)
             torch.add(at2.mul_(3.0), b, alpha=2.0, out=slope[part]).mul_(t[part]).add_(c).mul_(per_angstrom)
@@ -113,7 +115,7 @@ class _LookUp(torch.autograd.Function):
         return value
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (slope,) = ctx.saved_tensors
         return torch.einsum("eh,eh->e", grads[0], slope)[:, None], None, None
 
