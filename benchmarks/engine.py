@@ -9,8 +9,9 @@ the median of the turns.  Ends with one line:
 max_dx_100=…A drift=…meV/atom/ps early_decision_agreement=…``
 
 ``torch_…`` and ``tiny_batch`` are the engine with torch alone (evaluator ``factorised``); ``torch`` in the table are
-MACE's own modules with the tuned settings.  ``per_decided_shot``: the paper's way flies each shot for 10 ps; the engine until it is decided.  The mean length comes
-from the ensemble of real shots below (the model that ships, C2H2 on Si(001), 300 K), the time per step from the table.
+MACE's own modules with the tuned settings.  ``per_decided_shot``: the paper's way flies each shot for 10 ps; the engine
+until it is decided.  The mean length comes from the ensemble of real shots below (the model that ships, C2H2 on
+Si(001), 300 K), the time per step from the table.
 """
 
 from __future__ import annotations
