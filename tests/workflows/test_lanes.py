@@ -15,7 +15,7 @@ from aiida.manage import get_manager
 from aiida_mlgun.workflows.lanes import LanesWorkChain, ended_among
 
 #: Steps; ``a`` is on its way until all others have been seen to end, or for so many steps.
-LENGTHS = {"a": 1000, "b": 1, "c": 2, "d": 1}
+LENGTHS = {"a": 200, "b": 1, "c": 2, "d": 1}
 HEARD: list[tuple[str, list[str]]] = []
 
 
