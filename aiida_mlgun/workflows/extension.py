@@ -100,7 +100,8 @@ def left_tables(campaign: orm.ProcessNode) -> dict[str, ShotsData]:
     query.append(orm.WorkChainNode, with_incoming="campaign", edge_filters=_CALLS, edge_project="label", tag="batch")
     query.append(orm.CalcJobNode, with_incoming="batch", edge_filters=_CALLS, tag="job")
     query.append(ShotsData, with_incoming="job", project=["*"])
-    rows = sorted(query.all(), key=lambda row: (-len(row[-1]), row[-1].pk))
+    rows = [(label, table) for table, label in query.all()]  # what is projected of links comes after the nodes
+    rows.sort(key=lambda row: (-len(row[1]), row[1].pk))
     found: dict[str, ShotsData] = {}
     held: list[list[int]] = []
     for label, table in rows:

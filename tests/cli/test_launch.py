@@ -11,7 +11,7 @@ import pytest
 import yaml
 from aiida import orm
 from aiida.common.exceptions import InvalidOperation
-from aiida.engine import Process, ProcessBuilder
+from aiida.engine import Process, ProcessBuilder, ProcessState
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from click.testing import Result
@@ -172,6 +172,55 @@ def test_curate(run: Run, refusal: Refusal, submitted: list[Process], code: orm.
     sentence = refusal("launch", "curate", one.pk, other.pk, "--code", code.pk)
     assert sentence.startswith("the sets are of different levels of theory (GFN1; PBE): do not mix them, or set")
     assert len(submitted) == 1
+
+
+def test_gun_until_it_is_known(
+    run: Run, submitted: list[Process], code: orm.Code, model: ModelData, wide_slab: Path
+) -> None:
+    words = ["--model", model.pk, "--slab", wide_slab, "--molecule", "C2H2", "--code", code.pk, "--protocol", "fast"]
+    asked = ["--precision", 0.05, "--watch", "intact", "--watch", "double", "--max-hours", 3, "--jobs-at-once", 7]
+    result = run("launch", "gun", *words, *asked, "--clean")
+    assert result.exit_code == 0, result.output
+    inputs = submitted[0].inputs
+    parameters = inputs.parameters.get_dict()
+    assert parameters["precision"] == {
+        "half_width": 0.05,
+        "watched": ["intact", "double"],
+        "alpha": 0.05,
+        "tuned_for": None,
+    }
+    assert (parameters["max_hours"], parameters["jobs_at_once"], inputs.clean_workdir.value) == (3.0, 7, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--slab", "x", "--molecule", "C2H2"], "--model is missing; give it, or a campaign to --extend."),
+        (["--model", "{model}"], "--slab is missing; give it, or a campaign to --extend."),
+        (["--watch", "intact"], "--watch goes with --precision."),
+        (["--extend", "{gun}", "--molecule", "C2H2"], "--molecule: --extend takes it from <"),
+        (["--extend", "{gun}", "--protocol", "fast"], "--protocol: --extend takes it from <"),
+        (["--extend", "{other}"], "is a TrainWorkChain, no campaign to extend."),
+        (["--extend", "{gun}"], "still runs. Wait for its end, or kill it: its shots are not lost."),
+        (["--extend", "{ended}"], "ended before it had slab_states and molecule_states: nothing can be taken over"),
+        (["--extend", "{gun}", "--precision", "5"], "still runs."),
+    ],
+)
+def test_gun_options_that_do_not_fit(
+    words: list[str], sentence: str, refusal: Refusal, submitted: list[Process], code: orm.Code, model: ModelData
+) -> None:
+    def process(label: str, state: ProcessState) -> int:
+        node = orm.WorkChainNode()
+        node.set_process_label(label)
+        node.set_process_state(state)
+        pk: int = node.store().pk
+        return pk
+
+    known = {"model": model.pk, "gun": process("GunWorkChain", ProcessState.WAITING)}
+    known |= {"other": process("TrainWorkChain", ProcessState.FINISHED)}
+    known |= {"ended": process("GunWorkChain", ProcessState.KILLED)}
+    assert sentence in refusal("launch", "gun", "--code", code.pk, *(word.format(**known) for word in words))
+    assert submitted == []
 
 
 def test_finetune(run: Run, submitted: list[Process], code: orm.Code, model: ModelData) -> None:

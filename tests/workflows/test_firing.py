@@ -13,6 +13,7 @@ from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessState
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
+from aiida.orm.utils.serialize import serialize
 
 from aiida_mlgun.contract.status import BY_NAME
 from aiida_mlgun.data.frames import FramesData
@@ -158,6 +159,19 @@ def test_many_batches_are_counted_in_parts(campaign: Fly, monkeypatch: pytest.Mo
     tally = run.chain.outputs["tally"]
     assert tally["shots"] == [[0, 10]] and tally.creator.inputs.before["shots"] == [[0, 8]]
     assert len(all_tables(tally)) == 5 == len(run.chain.outputs["shots"])
+
+
+def test_a_checkpoint_does_not_grow_with_the_number_of_batches(campaign: Fly) -> None:
+    sizes = []
+    for n_shots in (40, 40_000_000):
+        chain = campaign(n_shots=n_shots).chain
+        chain.setup()
+        chain.begin()
+        chain.plan()
+        chain.shoot()
+        chain.inspect_batches()
+        sizes.append(len(serialize(chain.ctx)))
+    assert sizes[1] < sizes[0] + 100
 
 
 def test_a_batch_that_was_cut_off_goes_on_from_its_checkpoint(campaign: Fly) -> None:
