@@ -82,7 +82,7 @@ def show(table: Counter[tuple[str, str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=2000, help="simulated ensembles per case")
+    parser.add_argument("--repetitions", type=int, default=1000, help="simulated ensembles per case")
     args = parser.parse_args()
     table = confusion()
     show(table)

@@ -9,9 +9,10 @@ from ase.data import atomic_masses, chemical_symbols
 from numpy.typing import NDArray
 
 from ..contract.errors import RefusedError
+from ..contract.shooting import BondRule
 from .aim import centre_of_mass
 from .images import Lattice
-from .outcomes.bonds import fragments, radii_sums
+from .outcomes.bonds import bond_limits, fragments, radii_sums
 from .slabs import Slab
 
 Floats = NDArray[np.float64]
@@ -20,8 +21,6 @@ Bools = NDArray[np.bool_]
 
 #: Molecule and slab start at least this times the sum of covalent radii apart.
 CLEARANCE: Final = 1.5
-#: Atoms of one molecule are bonded if closer than this times the sum of covalent radii.
-BOND: Final = 1.25
 
 #: Masses this share from the standard one are the same element by another table; 13C is 8 % off.
 MASS_TOLERANCE: Final = 0.02
@@ -52,7 +51,7 @@ def check_geometry(
     lattice = Lattice.lateral(cell, pbc)
 
     distances = np.linalg.norm(molecule[:, None] - molecule[None], axis=-1)
-    pieces = int(fragments(distances < BOND * radii_sums(kinds, kinds)).max()) + 1
+    pieces = int(fragments(distances < bond_limits(kinds, kinds, BondRule()).make).max()) + 1
     if pieces > 1:
         raise _refused(f"the molecule is made of {pieces} fragments; shoot one connected molecule at a time.")
 

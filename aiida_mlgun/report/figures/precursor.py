@@ -60,7 +60,8 @@ def _lengths(axis: Axes, found: list[Life]) -> None:
     axis.set_xlim(0, float(edges[-1]))
     axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axis.grid(axis="y")
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=len(kinds), borderaxespad=0, columnspacing=1.0)
+    axis.set_ylim(0, axis.get_ylim()[1] * (1 + 0.12 * len(kinds)))  # room for the legend above the bars
+    axis.legend(loc="upper right")
 
 
 def _carried(values: Floats) -> Floats:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
@@ -19,6 +20,10 @@ from ...contract.shooting import BondRule, PairLimits
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+#: Å, two hydrogens (H2: 0.74 Å), unless the rule names them: 1.25 radii sums are 0.78 Å, which a hot H2 is longer than.
+HYDROGENS: Final = PairLimits(1.0, 1.3)
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,13 @@ def radii_sums(a: Ints, b: Ints) -> Floats:
 
 
 def bond_limits(a: Ints, b: Ints, rule: BondRule) -> Limits:
-    """(n,), (m,) atomic numbers → (n, m) limits, the rule's own pairs in either order.
+    """(n,), (m,) atomic numbers → (n, m) limits, the rule's own pairs in either order, :data:`HYDROGENS` for H-H.
 
     :raises RefusedError: when the rule names an element that does not exist.
     """
     sums = radii_sums(a, b)
     limits = Limits(rule.make * sums, rule.break_ * sums)
+    _set(limits, (a == 1)[:, None] & (b == 1)[None, :], HYDROGENS)
     for name, pair in rule.pairs.items():
         first, second = pair_numbers(name)
         _set(limits, (a == first)[:, None] & (b == second)[None, :], pair)

@@ -71,3 +71,13 @@ def test_fragments_of_a_chain() -> None:
     bonds[0, 1] = bonds[1, 0] = True
     label = fragments(bonds)
     assert label[0] == label[1] and len(set(label.tolist())) == 3
+
+
+def test_hot_hydrogen_molecules_are_molecules() -> None:
+    two = np.array([1, 1])
+    limits = bond_limits(two, two, BondRule())
+    assert (limits.make == 1.0).all() and (limits.break_ == 1.3).all()
+    own = bond_limits(two, two, BondRule(pairs={"H-H": PairLimits(0.8, 0.9)}))
+    assert (own.make == 0.8).all() and (own.break_ == 0.9).all()
+    mixed = bond_limits(np.array([1, 6]), two, BondRule())
+    assert mixed.make[1, 0] == pytest.approx(1.25 * (0.76 + 0.31))
