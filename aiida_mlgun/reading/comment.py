@@ -51,8 +51,8 @@ def parse(line: bytes, careful: bool = False) -> Info:
         text = line.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise FaultError(f"the comment line is no text ({error.reason}).") from error
-    if found := _CONTROL.search(text):
-        which = "zero byte" if found[0] == "\0" else f"control character {found[0]!r}"
+    if control := _CONTROL.search(text):
+        which = "zero byte" if control[0] == "\0" else f"control character {control[0]!r}"
         raise FaultError(f"the comment line is no text (it holds a {which}).")
     info = None if careful or not text.isascii() or JSON in text else _simple(text)
     if info is None:

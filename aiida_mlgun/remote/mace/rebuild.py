@@ -20,7 +20,7 @@ T = TypeVar("T")
 _GATES = {"silu": torch.nn.functional.silu, "tanh": torch.tanh, "abs": torch.abs}
 _ARRAYS = ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift")
 # names stand in a JSON that may come from anywhere: MACE's own lists of blocks, never whatever a module holds
-_CLASSES = {
+_CLASSES: dict[str, Mapping[str, Any]] = {
     "interaction_cls": modules.interaction_classes,
     "interaction_cls_first": modules.interaction_classes,
     "readout_cls": modules.readout_classes,
