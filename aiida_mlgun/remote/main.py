@@ -103,16 +103,13 @@ class _TerminatedError(BaseException):
 
 
 def _failed(error: BaseException) -> RunResult:
+    said = str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
-        return RunResult((), status="out_of_memory", detail=f"{error}")
-    if "can't allocate memory" in str(error):  # a RuntimeError of torch on a CPU
-        return RunResult(
-            (), status="out_of_memory", detail=str(error).partition("DefaultCPUAllocator: ")[2] or f"{error}"
-        )
-    if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(
-        error
-    ):  # safetensors has the text alone
-        return RunResult((), status="disk_full", detail=f"{error}.")
+        return RunResult((), status="out_of_memory", detail=said)
+    if "can't allocate memory" in said:  # a RuntimeError of torch on a CPU
+        return RunResult((), status="out_of_memory", detail=said.partition("DefaultCPUAllocator: ")[2] or said)
+    if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in said:  # safetensors has the text alone
+        return RunResult((), status="disk_full", detail=f"{said}.")
     traceback.print_exception(error)
     return RunResult((), status="unexpected", detail=f"{type(error).__name__}: {error}.")
 

@@ -1,12 +1,16 @@
-"""Submission of parts while the message broker is away: waited for, instead of ending a campaign of days.
+"""Submission of parts, in spite of a broker that is away and of workers that are killed.
 
 AiiDA stores a part with its checkpoint and then queues its task.  If the broker can't be reached at that moment, the
 exception ends the workflow, and the part stays in the database without a task.  Here the task is queued again.
+
+A workflow whose worker is killed in the middle of a step does the step again.  Parts that it had submitted already are
+taken over then; otherwise a wave of a hundred batches would be flown twice.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import aiormq
@@ -26,16 +30,44 @@ AWAY: Final = (
 PATIENCE: Final = 300.0
 #: s between two attempts; so long also has a task that may have got through, to be seen in its process' state.
 PAUSE: Final = 5.0
+_CALLS: Final = (LinkType.CALL_CALC, LinkType.CALL_WORK)
 
 
 class SteadyMixin:
-    """For WorkChains, before :class:`aiida.engine.WorkChain`."""
+    """For WorkChains, before :class:`aiida.engine.WorkChain`.  Parts need call labels that tell them apart."""
 
+    ctx: Any
     node: orm.WorkChainNode
+    report: Any
     runner: Any
 
     def submit(self, process: Any, inputs: dict[str, Any] | None = None, **kwargs: Any) -> orm.ProcessNode:
-        """As AiiDA's; while the broker is away, again and again for :data:`PATIENCE` seconds."""
+        """As AiiDA's, but for the two things that the module says."""
+        known = self.ctx.setdefault("submitted", [])  # kept with the checkpoint: what a repeated step does not know of
+        part = self._left_behind(_label({**(inputs or {}), **kwargs}), known) if isinstance(process, type) else None
+        if part is None:
+            part = self._submit(process, inputs, **kwargs)
+        known.append(part.pk)
+        return part
+
+    def _left_behind(self, label: str | None, known: list[int]) -> orm.ProcessNode | None:
+        """The part ``label`` that an interrupted run of this step has submitted."""
+        if label is None:
+            return None
+        parts = [pair.node for pair in self.node.base.links.get_outgoing(link_type=_CALLS, link_label_filter=label)]
+        parts = [part for part in parts if part.pk not in known and (part.is_finished_ok or not part.is_terminated)]
+        if not parts:
+            return None
+        part: orm.ProcessNode = max(parts, key=lambda part: int(part.pk))
+        newest = self._newest_part()
+        if part.process_state in (None, ProcessState.CREATED) and newest is not None and newest.pk == part.pk:
+            _give_up(part)  # nobody knows whether its task was queued; if it was, AiiDA passes over it now
+            return None
+        self.report(f"<{part.pk}> was submitted before a worker was lost: it is {label}.")
+        return part
+
+    def _submit(self, process: Any, inputs: dict[str, Any] | None, **kwargs: Any) -> orm.ProcessNode:
+        """Submit; while the broker is away, again and again for :data:`PATIENCE` seconds."""
         end = time.monotonic() + PATIENCE
         last = self._newest_part()
         while True:
@@ -56,7 +88,7 @@ class SteadyMixin:
     def _newest_part(self) -> orm.ProcessNode | None:
         query = orm.QueryBuilder()
         query.append(orm.WorkChainNode, filters={"id": self.node.pk}, tag="chain")
-        kinds = {"type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}}
+        kinds = {"type": {"in": [kind.value for kind in _CALLS]}}
         query.append(orm.ProcessNode, with_incoming="chain", edge_filters=kinds, tag="part")
         found: orm.ProcessNode | None = query.order_by({"part": {"id": "desc"}}).limit(1).first(flat=True)
         return found
@@ -75,8 +107,13 @@ class SteadyMixin:
         raise error
 
 
+def _label(inputs: Mapping[str, Any]) -> str | None:
+    label = (inputs.get("metadata") or {}).get("call_link_label")
+    return None if label is None else str(label)
+
+
 def _give_up(part: orm.ProcessNode) -> None:
-    """A part that was stored without a checkpoint can never run; say so."""
-    part.set_exception("never queued: the message broker was away.")
+    """A part that may never run; say so, and free its place."""
+    part.set_exception("given up: its submission was interrupted before its task was queued for certain.")
     part.set_process_state(ProcessState.EXCEPTED)
     part.seal()

@@ -96,17 +96,18 @@ class Soak:
         self.kills: Counter[str] = Counter()
         self.remedies: Counter[str] = Counter()
         self.begun = time.monotonic()
-        self.faults: dict[str, Callable[[], bool]] = {
-            "worker": self.worker,
-            "daemon": self.daemon,
-            "daemon_and_workers": self.daemon_and_workers,
-            "process": self.process,
-            "scancel": self.scancel,
-            "requeue": self.requeue,
-            "node": self.node,
-            "ssh": self.ssh,
-            "rabbitmq": self.broker,
-            "postgres": lambda: self.service("postgres"),
+        #: What is done, and how often beside the others: jobs and workers die more often than services.
+        self.faults: dict[str, tuple[Callable[[], bool], int]] = {
+            "worker": (self.worker, 4),
+            "process": (self.process, 4),
+            "scancel": (self.scancel, 4),
+            "requeue": (self.requeue, 4),
+            "daemon": (self.daemon, 2),
+            "daemon_and_workers": (self.daemon_and_workers, 2),
+            "node": (self.node, 2),
+            "ssh": (self.ssh, 2),
+            "rabbitmq": (self.broker, 1),
+            "postgres": (self.database, 1),
         }
 
     def say(self, text: str) -> None:
@@ -135,6 +136,7 @@ class Soak:
                 changed, last = time.monotonic(), done
                 self.say(f"{done} jobs ended, {sum(self.kills.values())} kills")
             if time.monotonic() - changed > SILENCE:
+                self.say("nothing moves")
                 self.repair()
                 changed = time.monotonic()
             if time.monotonic() - self.begun > most_seconds:
@@ -142,8 +144,9 @@ class Soak:
                 return
 
     def strike(self) -> None:
-        name = self.random.choice(list(self.faults))
-        if self.faults[name]():
+        weights = [weight for _, weight in self.faults.values()]
+        (name,) = self.random.choices(list(self.faults), weights)
+        if self.faults[name][0]():
             self.kills[name] += 1
             self.say(f"kill {sum(self.kills.values())}: {name}")
 
@@ -177,13 +180,15 @@ class Soak:
 
     def broker(self) -> bool:
         """Workers that lost their broker don't always find back: whoever restarts it restarts the daemon's workers."""
-        self.service("rabbitmq")
+        self.breaker.restart("rabbitmq", self.random.uniform(0, 4))
         self.breaker.kill(self.breaker.workers())
         self.remedies["daemon restart"] += 1
         return True
 
-    def service(self, name: str) -> bool:
-        self.breaker.restart(name, self.random.uniform(0, 4))
+    def database(self) -> bool:
+        """A worker that takes up a task while there is no database drops it: whoever restarts that one repairs."""
+        self.breaker.restart("postgres", self.random.uniform(0, 4))
+        self.repair()
         return True
 
     def _one(self, pids: list[int]) -> bool:
@@ -205,12 +210,12 @@ class Soak:
             self.remedies["process play"] += 1
 
     def repair(self) -> None:
-        """Nothing has moved for long: processes may have lost their task."""
-        self.say("nothing moves: verdi process repair")
+        """Processes may have lost their task."""
         for words in ("daemon stop", "process repair --force", "daemon start 2"):
             done = self.site.run("verdi", *words.split())
-            self.say(f"verdi {words}: {(done.stdout + done.stderr).strip()[-300:]}")
-        self.breaker.kill(self.breaker.workers() if not self.breaker.circus() else [])
+            self.say(f"verdi {words}: {' '.join((done.stdout + done.stderr).split())[-200:]}")
+            if "stop" in words:
+                self.breaker.kill(self.breaker.workers())  # those whose supervisor was killed: they hear no stop
         self.remedies["process repair"] += 1
 
     def ended(self, pk: int) -> bool:
@@ -256,6 +261,7 @@ def main() -> None:
         finally:
             if not args.keep:
                 close_site(site)
+                Breaker(site, Cluster(services)).leave_nothing()
     print(line)
 
 
