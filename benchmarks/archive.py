@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import outcomes_query
 from aiida import orm
+from aiida.engine import ProcessState
 from aiida.manage import get_manager
 from aiida.tools.archive import create_archive, import_archive
 
@@ -46,6 +47,9 @@ def weigh(shots: int, atoms: int, folder: Path) -> dict[str, float]:
         outcomes_query.fill(shots // SHOTS_OF_A_BATCH, SHOTS_OF_A_BATCH)
     finally:
         outcomes_query.arrays = plain
+    for (process,) in orm.QueryBuilder().append(orm.ProcessNode).iterall():
+        process.set_process_state(ProcessState.FINISHED)
+        process.seal()
     nodes = orm.QueryBuilder().append(orm.Node).count()
     get_manager().get_profile_storage().maintain(full=False)
     found: dict[str, float] = {"shots": shots, "nodes": nodes, "storage_MB": megabytes(folder / "from")}
