@@ -14,7 +14,7 @@ from ..calculations.equilibrate import EquilibrateCalculation
 from ..contract.strict import dump, load, require
 from ..data.frames import FramesData
 from ..data.shots import ShotsData
-from ..science.shot_ranges import joined, ranges_of, size
+from ..science.shot_ranges import joined, ranges_of, size, without
 from .campaign import GunParameters
 from .firing import TOGETHER
 from .functions.campaign import count_shots, identify
@@ -34,7 +34,7 @@ def extending(
 
     :param overrides: fields of GunParameters; those that decide how a shot goes must stay (``mlgun.gun`` refuses them).
     :param code: the campaign's own by default.
-    :raises RefusedError: when it is no campaign, still runs, or has no shots or no start states yet.
+    :raises RefusedError: when it is no campaign, still runs, has no shots or start states, or nothing is missing.
     """
     name = f"<{campaign.pk}>"
     require(campaign.process_label == "GunWorkChain", f"{name} is a {campaign.process_label}, no campaign to extend.")
@@ -57,6 +57,13 @@ def extending(
         builder[kind] = node
     builder.parameters = orm.Dict(dump(parameters))
     builder.previous = tally_of(campaign, states)
+    whole = [[parameters.first_shot, parameters.first_shot + parameters.n_shots]]
+    wanted = "summary" not in campaign.outputs or bool(without(whole, builder.previous["shots"]))
+    require(
+        wanted,
+        f"all {parameters.n_shots} shots of {name} are there already; n_shots is the number of all shots, those taken "
+        "over included: raise it.",
+    )
     return builder
 
 

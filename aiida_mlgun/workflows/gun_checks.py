@@ -10,7 +10,6 @@ from ..calculations.equilibrate import fits as system_fits
 from ..contract.errors import RefusedError
 from ..contract.strict import load, require
 from ..data.tallied import steps
-from ..science.shot_ranges import without
 from .campaign import GunParameters, check_system
 from .identity import differences, identity
 
@@ -36,14 +35,14 @@ def fits(inputs: Any, context: Any) -> str | None:
             if "model" in inputs:
                 inputs["model"].check_covers(inputs[name].elements, name)
         if inputs.get("previous") is not None:
-            check_previous(inputs, parameters)
+            check_previous(inputs)
     except RefusedError as error:
         return str(error)
     return None
 
 
-def check_previous(inputs: Any, parameters: GunParameters) -> None:
-    """Refuse to count shots together that are not of one sequence, and an extension that has nothing to shoot.
+def check_previous(inputs: Any) -> None:
+    """Refuse to count shots together that are not of one sequence.
 
     :raises RefusedError: naming what differs.
     """
@@ -64,10 +63,4 @@ def check_previous(inputs: Any, parameters: GunParameters) -> None:
         not found,
         f"previous: these shots are not of the same campaign: {'; '.join(found)}. Shots of different campaigns are "
         "never counted together; leave `previous` out, or give what was given there.",
-    )
-    whole = [[parameters.first_shot, parameters.first_shot + parameters.n_shots]]
-    require(
-        bool(without(whole, previous["shots"])),
-        f"previous: all {parameters.n_shots} shots are there already; n_shots is the number of all shots, those taken "
-        "over included: raise it.",
     )

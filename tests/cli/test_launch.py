@@ -201,7 +201,7 @@ def test_gun_until_it_is_known(
         (["--extend", "{gun}", "--molecule", "C2H2"], "--molecule: --extend takes it from <"),
         (["--extend", "{gun}", "--protocol", "fast"], "--protocol: --extend takes it from <"),
         (["--extend", "{other}"], "is a TrainWorkChain, no campaign to extend."),
-        (["--extend", "{gun}"], "still runs. Wait for its end, or kill it: its shots are not lost."),
+        (["--extend", "{gun}"], "still runs. Wait for its end, or kill it: its shots can be used all the same."),
         (["--extend", "{ended}"], "ended before it had slab_states and molecule_states: nothing can be taken over"),
         (["--extend", "{gun}", "--precision", "5"], "still runs."),
     ],

@@ -339,10 +339,10 @@ def test_an_extension_that_has_what_it_wants_shoots_nothing(campaign: Fly) -> No
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"dynamics": {"timestep_fs": 0.25}}, "dynamics.timestep_fs was 0.5 there and is 0.25 here"),
-        ({"seed": 5}, "seed was 24 there and is 5 here"),
-        ({"aim": {"height": 9.5}}, "aim.height was 9.0 there and is 9.5 here"),
-        ({}, "all 12 shots are there already; n_shots is the number of all shots, those taken over included"),
+        ({"n_shots": 20, "dynamics": {"timestep_fs": 0.25}}, "dynamics.timestep_fs was 0.5 there and is 0.25 here"),
+        ({"n_shots": 20, "seed": 5}, "seed was 24 there and is 5 here"),
+        ({"n_shots": 20, "aim": {"height": 9.5}}, "aim.height was 9.0 there and is 9.5 here"),
+        ({}, "are there already; n_shots is the number of all shots, those taken over included"),
     ],
 )
 def test_what_differs_is_named(campaign: Fly, overrides: dict[str, Any], words: str) -> None:
