@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +22,13 @@ from aiida_mlgun.contract.manifest import Manifest, sha256_file
 from aiida_mlgun.contract.status import BY_NAME
 from aiida_mlgun.contract.training import Architecture, Stage
 from aiida_mlgun.remote import curate
+from aiida_mlgun.remote.claim import Claim
 from aiida_mlgun.remote.io import write_frames
 from aiida_mlgun.remote.main import main
 from aiida_mlgun.remote.result import RunResult
 from aiida_mlgun.science.frames import Frames
 
+MLGUN = [sys.executable, "-m", "aiida_mlgun.remote"]
 NO_AIIDA = """
 import sys
 
@@ -129,6 +133,24 @@ def test_a_folder_that_is_not_there_is_an_exit_code(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_run_in_a_folder_that_is_held_waits_and_reports_the_other_ones_end(
+    job: Path,
+) -> None:
+    other = Claim(job.parent)
+    assert other.take()
+    codes: list[int] = []
+    second = threading.Thread(target=lambda: codes.append(subprocess.call([*MLGUN, "curate", str(job)])))
+    second.start()
+    time.sleep(3.0)
+    assert second.is_alive() and not (job.parent / files.MANIFEST).exists()
+    told = Manifest(manifest.SCHEMA, "curate", "wall_time", "of the other", 5, "cpu", 1.0)
+    manifest.write(job.parent, told)
+    other.release()
+    second.join(timeout=60)
+    assert codes == [1]  # as the other run ended, not as this one would have
+    assert ended(job.parent) == told
+
+
 class OutOfMemoryError(RuntimeError):
     """Torch's, by name."""
 
@@ -140,6 +162,10 @@ class OutOfMemoryError(RuntimeError):
         (SystemExit(2), "unexpected"),
         (MemoryError(), "out_of_memory"),
         (OutOfMemoryError("2 GiB"), "out_of_memory"),
+        (RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory: 9 bytes"), "out_of_memory"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "disk_full"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "disk_full"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "disk_full"),
     ],
 )
 def test_whatever_is_raised_is_a_manifest(
