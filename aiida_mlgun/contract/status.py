@@ -29,7 +29,7 @@ OK = "ok"
 WARNING = 7
 
 TABLE: tuple[Status, ...] = (
-    Status("input_refused", 210, "ERROR_INPUT_REFUSED", "The compute machine refused the input: {detail}"),
+    Status("input_refused", 210, "ERROR_INPUT_REFUSED", "The input is refused: {detail}"),
     Status(
         "element_not_covered",
         211,

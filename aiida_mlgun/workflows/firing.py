@@ -41,6 +41,7 @@ class FiringWorkChain(LanesWorkChain):
         self.ctx.wave, self.ctx.again, self.ctx.running, self.ctx.fresh = [], [], {}, {}
         self.ctx.lost, self.ctx.in_a_row = [], 0
         self.ctx.failed = None  # (label, PK) of the first batch that failed
+        self.ctx.refused = None  # why a batch could not be submitted
         self.ctx.wrong = None  # (label, PK, number) of those that flew all their shots and failed nevertheless
 
     def has_batches(self) -> bool:
@@ -60,7 +61,10 @@ class FiringWorkChain(LanesWorkChain):
                 ((first, stop),) = front
                 batch = {"label": f"batch_{self.ctx.started:04d}", "first": first, "n": stop - first, "attempt": 0}
                 self.ctx.started += 1
-            self._submit(campaign, batch)
+            try:
+                self._submit(campaign, batch)
+            except ValueError as error:  # what AiiDA raises when an input is refused
+                self._refuse(batch, error)
         self.to_context(**{label: orm.load_node(batch["pk"]) for label, batch in self.ctx.running.items()})
 
     def inspect_batches(self) -> None:
@@ -98,6 +102,17 @@ class FiringWorkChain(LanesWorkChain):
             **chain_inputs(self, name),
         )
         self.ctx.running[name] = {**batch, "pk": node.pk}
+
+    def _refuse(self, batch: dict[str, Any], error: ValueError) -> None:
+        """A batch whose inputs AiiDA refused: the others would be refused too; what runs is waited for."""
+        self.ctx.refused = f"{batch['label']} was not submitted: {' '.join(str(error).split())}"
+        self.ctx.stopped_by = "failures"
+        self.report(self.ctx.refused)
+        if batch["attempt"]:
+            self.ctx.again.insert(0, batch)
+        else:
+            self.ctx.wave = joined([[batch["first"], batch["first"] + batch["n"]]], self.ctx.wave)
+        self._submit_no_more()
 
     def _submit_no_more(self) -> None:
         """What waits stays in the budget; what was to be flown again is lost."""

@@ -181,7 +181,7 @@ class GunWorkChain(ProtocolMixin, FiringWorkChain):
         """After a wave: count, and with ``precision`` decide whether that is enough."""
         self.count()
         if self.ctx.tally is None:
-            return not_ok(self, orm.load_node(self.ctx.failed[1]), self.ctx.failed[0])
+            return self._refused() or not_ok(self, orm.load_node(self.ctx.failed[1]), self.ctx.failed[0])
         self._look()
         return None
 
@@ -221,20 +221,25 @@ class GunWorkChain(ProtocolMixin, FiringWorkChain):
 
     def _verdict(self, summary: orm.Dict) -> ExitCode | None:
         """What was wrong with shots that did finish comes first, then lost shots, then missed precision."""
+        if self.ctx.refused is not None:
+            return self._refused()
         if self.ctx.wrong is not None:
             label, pk, n = self.ctx.wrong
             return not_ok(self, orm.load_node(pk), f"{n} of {self.ctx.started} batches, first {label}")
         if self.ctx.lost:
             first = self.ctx.lost[0]
             what = f"{summary['n_lost']} of {summary['n_asked']}, first those of {first['label']} <{first['pk']}>"
-            return self._warning("shots_lost", f"{what}, [{first['exit_status']}] {first['exit_message']}")
+            return self._ended("shots_lost", f"{what}, [{first['exit_status']}] {first['exit_message']}")
         if self.ctx.stopped_by == "failures":
             return not_ok(self, orm.load_node(self.ctx.failed[1]), self.ctx.failed[0])
         if self.ctx.last_look is not None and not self.ctx.last_look["stop"]:
-            return self._warning("precision_missed", self.ctx.last_look["sentence"])
+            return self._ended("precision_missed", self.ctx.last_look["sentence"])
         return None
 
-    def _warning(self, name: str, detail: str) -> ExitCode:
+    def _refused(self) -> ExitCode | None:
+        return None if self.ctx.refused is None else self._ended("input_refused", self.ctx.refused)
+
+    def _ended(self, name: str, detail: str) -> ExitCode:
         row = BY_NAME[name]
         return ExitCode(row.code, row.message.format(detail=detail))
 

@@ -240,6 +240,27 @@ def test_failures_in_a_row_end_the_submission_and_keep_what_there_is(campaign: F
     assert (found["stopped_by"], found["n_shots"]) == ("failures", 4) and found["n_asked"] < 30
 
 
+@pytest.mark.parametrize(("refused", "n_shots"), [("batch_0000", 0), ("batch_0002", 8)])
+def test_a_batch_that_is_refused_ends_the_campaign_by_name(campaign: Fly, refused: str, n_shots: int) -> None:
+    run = campaign(n_shots=400)
+    real = run.submit
+
+    def submit(label: str, process: Any, **inputs: Any) -> orm.ProcessNode:
+        if label == refused:  # as the shipped checks would have it: the real validator of the real WorkChain speaks
+            inputs["parameters"] = orm.Dict(inputs["parameters"].get_dict() | {"n_shots": -1})
+            instantiate_process(get_manager().get_runner(), process, **inputs)
+        return real(label, process, **inputs)
+
+    run.chain.submit_once = submit  # type: ignore[method-assign]
+    code = run.fly()
+    assert code is not None and code.status == BY_NAME["input_refused"].code
+    assert f"{refused} was not submitted" in str(code.message) and "n_shots" in str(code.message)
+    assert refused not in run.labels and len(run.sent) <= 2
+    if n_shots:
+        found = run.summary
+        assert (found["n_shots"], found["n_lost"], found["stopped_by"]) == (n_shots, 0, "failures")
+
+
 def test_it_stops_by_precision(campaign: Fly) -> None:
     run = campaign(n_shots=4000, shots_per_job=10, jobs_at_once=6, precision={"half_width": 0.2, "watched": ["intact"]})
     assert status(run.fly()) == 0
