@@ -22,7 +22,7 @@ from ...science.outcomes.chemistry import complete_chemistry
 from ...science.outcomes.judging import judge_again
 from ...science.outcomes.reclassify import System
 from ...science.slabs import analyse_states
-from .shots import summarise
+from .campaign import summarise
 from .versioned import versioned
 
 #: The inputs of the job that flew a batch without which its shots cannot be judged again.
