@@ -91,8 +91,7 @@ class FiringWorkChain(LanesWorkChain):
     def _submit(self, campaign: GunParameters, batch: dict[str, Any]) -> None:
         name = batch["label"] + (f"_again_{batch['attempt']}" if batch["attempt"] else "")
         checkpoint = {"checkpoint": orm.load_node(batch["checkpoint"])} if batch.get("checkpoint") else {}
-        node = self.submit_once(
-            name,
+        node = self.submit(
             ShootWorkChain,
             model=self.inputs.model,
             slab_states=self.ctx.slab_states,

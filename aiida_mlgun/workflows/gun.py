@@ -129,7 +129,7 @@ class GunWorkChain(ProtocolMixin, FiringWorkChain):
         names = ("model", "slab", "molecule")
         inputs = {name: self.inputs[name] for name in names} | job_inputs(self, "equilibrate")
         inputs["parameters"] = orm.Dict(self.ctx.equilibrate_parameters)
-        node = self.submit_once("equilibrate", EquilibrateCalculation, **inputs)
+        node = self.submit(EquilibrateCalculation, **inputs)
         self.report(f"start states are made in <{node.pk}>")
         self.to_context(states=node)
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from aiida import orm
-from aiida.common.links import LinkType
 from aiida.engine import ProcessState, WorkChain
 from aiida.engine.processes.workchains.awaitable import Awaitable
 
+from .steady import SteadyMixin
 
-class LanesWorkChain(WorkChain):
+
+class LanesWorkChain(SteadyMixin, WorkChain):
     """Steps hand *all* running processes to ``to_context`` each time, and ask the database which of them have ended.
 
     AiiDA's own WorkChain waits for all.  What is overridden here is how it waits, nothing else: a step's awaitables are
     forgotten when the next step begins, so the announcement of an end may come when nobody listens; it is kept.
     """
+
+    LABELS_ARE_USED_ONCE = True
 
     def _action_awaitables(self) -> None:
         heard: dict[int, bool] = self.__dict__.setdefault("_heard", {})  # listened to → whether it has ended
@@ -38,32 +40,6 @@ class LanesWorkChain(WorkChain):
         super()._on_awaitable_finished(waited_for)
         if self.state == ProcessState.WAITING:
             self.resume()
-
-    def submit_once(self, label: str, process: Any, **inputs: Any) -> orm.ProcessNode:
-        """Submit under a link label that this WorkChain uses once, or take the process that has it already.
-
-        A worker that is killed between a submission and its next checkpoint does the step again: without this, twice.
-        One that was stored and never handed to the broker is ended and replaced.
-        """
-        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": self.node.pk}, tag="caller")
-        query.append(
-            orm.ProcessNode,
-            with_incoming="caller",
-            edge_filters={"label": label, "type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}},
-        )
-        for node in query.all(flat=True):
-            found: orm.ProcessNode = node
-            if found.process_state is not ProcessState.CREATED:
-                if not (found.is_killed and found.process_status == _NEVER):
-                    return found
-            else:
-                found.set_process_status(_NEVER)
-                found.set_process_state(ProcessState.KILLED)
-                found.seal()
-        return self.submit(process, **inputs)
-
-
-_NEVER = "stored, but never handed to the broker: its caller's worker had ended"
 
 
 def ended_among(pks: list[int]) -> set[int]:

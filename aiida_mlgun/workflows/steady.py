@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import aiormq
 import kiwipy
@@ -36,6 +36,10 @@ _CALLS: Final = (LinkType.CALL_CALC, LinkType.CALL_WORK)
 class SteadyMixin:
     """For WorkChains, before :class:`aiida.engine.WorkChain`.  Parts need call labels that tell them apart."""
 
+    #: No call label is used twice, so whatever has one already is the part of an interrupted step, however it ended;
+    #: False: a label may be used again for a repetition, and the parts that are known stay with the checkpoint.
+    LABELS_ARE_USED_ONCE: ClassVar[bool] = False
+
     ctx: Any
     node: orm.WorkChainNode
     report: Any
@@ -43,7 +47,8 @@ class SteadyMixin:
 
     def submit(self, process: Any, inputs: dict[str, Any] | None = None, **kwargs: Any) -> orm.ProcessNode:
         """As AiiDA's, but for the two things that the module says."""
-        known = self.ctx.setdefault("submitted", [])  # kept with the checkpoint: what a repeated step does not know of
+        # kept with the checkpoint: what a repeated step does not know of
+        known = [] if self.LABELS_ARE_USED_ONCE else self.ctx.setdefault("submitted", [])
         part = self._left_behind(_label({**(inputs or {}), **kwargs}), known) if isinstance(process, type) else None
         if part is None:
             part = self._submit(process, inputs, **kwargs)
@@ -55,7 +60,10 @@ class SteadyMixin:
         if label is None:
             return None
         parts = [pair.node for pair in self.node.base.links.get_outgoing(link_type=_CALLS, link_label_filter=label)]
-        parts = [part for part in parts if part.pk not in known and (part.is_finished_ok or not part.is_terminated)]
+        if self.LABELS_ARE_USED_ONCE:
+            parts = [part for part in parts if not part.is_excepted]
+        else:
+            parts = [part for part in parts if part.pk not in known and (part.is_finished_ok or not part.is_terminated)]
         if not parts:
             return None
         part: orm.ProcessNode = max(parts, key=lambda part: int(part.pk))

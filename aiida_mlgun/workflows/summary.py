@@ -52,7 +52,7 @@ def summary_of(
     """The output ``summary`` of ``mlgun.gun``.
 
     Fields: ``n_shots`` (finished), ``n_asked``, ``n_lost``, ``n_before`` (taken over), ``lost`` (ranges [first, stop)),
-    ``lost_batches``, ``stopped_by``, ``remarks`` (sentences); ``table`` (simultaneous 95 % intervals, Goodman),
+    ``lost_batches``, ``stopped_by``, ``remarks`` (sentences); ``table`` (simultaneous exact 95 % intervals),
     ``n_bound``, ``sticking`` (Wilson 95 %; ``if_lost_low`` and ``if_lost_high``: had no lost shot bound, or each);
     ``clustered``: the same over start states (``table`` simultaneous, ``sticking``, ``n_states``, ``design_effect``,
     ``inflation``, ``remark``); ``sequential``: what the last look said if precision was asked for; ``undecided``,

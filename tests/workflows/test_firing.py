@@ -56,9 +56,10 @@ class Campaign:
         assert isinstance(process, GunWorkChain)
         self.chain, self.ends, self.most = process, ends or {}, 0
         self.sent: list[tuple[str, int, int, bool]] = []  # label, first shot, shots, from a checkpoint
-        process.submit_once = self.submit  # type: ignore[method-assign]
+        process.submit = self.submit  # type: ignore[method-assign]
 
-    def submit(self, label: str, _: Any, **inputs: Any) -> orm.ProcessNode:
+    def submit(self, _: Any, **inputs: Any) -> orm.ProcessNode:
+        label = inputs["metadata"]["call_link_label"]
         parameters = inputs["parameters"].get_dict()
         first, n = parameters["first_shot"], parameters["n_shots"]
         self.sent.append((label, first, n, "checkpoint" in inputs))
@@ -245,13 +246,13 @@ def test_a_batch_that_is_refused_ends_the_campaign_by_name(campaign: Fly, refuse
     run = campaign(n_shots=400)
     real = run.submit
 
-    def submit(label: str, process: Any, **inputs: Any) -> orm.ProcessNode:
-        if label == refused:  # as the shipped checks would have it: the real validator of the real WorkChain speaks
+    def submit(process: Any, **inputs: Any) -> orm.ProcessNode:
+        if inputs["metadata"]["call_link_label"] == refused:  # the real validator of the real WorkChain speaks
             inputs["parameters"] = orm.Dict(inputs["parameters"].get_dict() | {"n_shots": -1})
             instantiate_process(get_manager().get_runner(), process, **inputs)
-        return real(label, process, **inputs)
+        return real(process, **inputs)
 
-    run.chain.submit_once = submit  # type: ignore[method-assign]
+    run.chain.submit = submit  # type: ignore[method-assign]
     code = run.fly()
     assert code is not None and code.status == BY_NAME["input_refused"].code
     assert f"{refused} was not submitted" in str(code.message) and "n_shots" in str(code.message)

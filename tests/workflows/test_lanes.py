@@ -62,7 +62,7 @@ class TwoLanes(LanesWorkChain):
 
 
 def submit(chain: LanesWorkChain, name: str = "a") -> orm.ProcessNode:
-    return chain.submit_once(name, Walk, n=orm.Int(1), metadata={"call_link_label": name})
+    return chain.submit(Walk, n=orm.Int(1), metadata={"call_link_label": name})
 
 
 def elsewhere(chain: LanesWorkChain) -> orm.WorkChainNode:
@@ -105,19 +105,12 @@ def child(chain: TwoLanes) -> Child:
 
 
 def test_a_step_that_is_done_again_takes_what_it_had_submitted(chain: TwoLanes, child: Child) -> None:
-    child(ProcessState.FINISHED, "b")
+    failed = child(ProcessState.FINISHED, "b")
+    failed.set_exit_status(410)
     there = child(ProcessState.RUNNING)
     assert submit(chain).pk == there.pk
-
-
-def test_what_never_reached_the_broker_is_ended_and_replaced(
-    chain: TwoLanes, child: Child, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chain, "submit", lambda _, **inputs: child(ProcessState.RUNNING))
-    there = child(ProcessState.CREATED)
-    new = submit(chain)
-    assert new.pk != there.pk and there.is_killed and there.is_sealed
-    assert submit(chain).pk == new.pk  # also when the step is done a third time
+    assert submit(chain, "b").pk == failed.pk  # its label is its own: it is looked at as if it had ended just now
+    assert "submitted" not in chain.ctx  # nothing grows with the number of parts
 
 
 def test_ended_are_those_in_an_end_state(child: Child) -> None:
