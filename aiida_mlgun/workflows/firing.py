@@ -62,7 +62,7 @@ class FiringWorkChain(LanesWorkChain):
                 batch = {"label": f"batch_{self.ctx.started:04d}", "first": first, "n": stop - first, "attempt": 0}
                 self.ctx.started += 1
             try:
-                self._submit(campaign, batch)
+                self._fire(campaign, batch)
             except ValueError as error:  # what AiiDA raises when an input is refused
                 self._refuse(batch, error)
         self.to_context(**{label: orm.load_node(batch["pk"]) for label, batch in self.ctx.running.items()})
@@ -88,7 +88,7 @@ class FiringWorkChain(LanesWorkChain):
         """Whether no batch may be submitted any more."""
         return False
 
-    def _submit(self, campaign: GunParameters, batch: dict[str, Any]) -> None:
+    def _fire(self, campaign: GunParameters, batch: dict[str, Any]) -> None:
         name = batch["label"] + (f"_again_{batch['attempt']}" if batch["attempt"] else "")
         checkpoint = {"checkpoint": orm.load_node(batch["checkpoint"])} if batch.get("checkpoint") else {}
         node = self.submit(

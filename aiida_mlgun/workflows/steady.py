@@ -51,7 +51,7 @@ class SteadyMixin:
         known = [] if self.LABELS_ARE_USED_ONCE else self.ctx.setdefault("submitted", [])
         part = self._left_behind(_label({**(inputs or {}), **kwargs}), known) if isinstance(process, type) else None
         if part is None:
-            part = self._submit(process, inputs, **kwargs)
+            part = self._submit_and_queue(process, inputs, **kwargs)
         known.append(part.pk)
         return part
 
@@ -74,7 +74,7 @@ class SteadyMixin:
         self.report(f"<{part.pk}> was submitted before a worker was lost: it is {label}.")
         return part
 
-    def _submit(self, process: Any, inputs: dict[str, Any] | None, **kwargs: Any) -> orm.ProcessNode:
+    def _submit_and_queue(self, process: Any, inputs: dict[str, Any] | None, **kwargs: Any) -> orm.ProcessNode:
         """Submit; while the broker is away, again and again for :data:`PATIENCE` seconds."""
         end = time.monotonic() + PATIENCE
         last = self._newest_part()

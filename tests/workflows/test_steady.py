@@ -12,6 +12,8 @@ from aiida import orm
 from aiida.common.extendeddicts import AttributeDict
 from aiida.common.links import LinkType
 from aiida.engine import ProcessState
+from aiida.plugins import WorkflowFactory
+from aiida.plugins.entry_point import get_entry_point_names
 
 from aiida_mlgun.workflows import steady
 from aiida_mlgun.workflows.steady import SteadyMixin
@@ -64,6 +66,16 @@ def chain(monkeypatch: pytest.MonkeyPatch) -> Chain:
 
 def away() -> Exception:
     return aiormq.exceptions.ChannelInvalidStateError("closed")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in get_entry_point_names("aiida.workflows") if name.startswith("mlgun.")]
+)
+def test_no_workflow_uses_its_names_for_something_else(name: str) -> None:
+    chain = WorkflowFactory(name)
+    assert issubclass(chain, SteadyMixin)
+    own = [key for key in vars(SteadyMixin) if not key.startswith("__") and callable(getattr(SteadyMixin, key))]
+    assert "submit" in own and all(getattr(chain, key) is getattr(SteadyMixin, key) for key in own)
 
 
 def test_without_trouble_it_is_aiidas_own(chain: Chain) -> None:

@@ -33,11 +33,9 @@ from .heads import only_head
 from .loading import pickles_stay_refused
 from .rebuild import MaceModel
 
-#: Points of the radial splines, so many that the tables take as much of the cache in both precisions: twice as many in
-#: float64 make a model of the size of MACE-MP-0 medium an eighth slower.  Measured with the shipped model in float64:
-#: 512 points, forces within 2e-6 of the largest one, energies within 2e-9 eV per atom; 1024 points, 2e-7 and 1e-10; the
-#: package's own 256, 1e-5 and 3e-8.
-SPLINE_POINTS = {"float64": 512, "float32": 1024}
+#: Points of the radial splines.  Forces then lie within about 1e-6 of the largest; with the package's own 256 within
+#: 9e-5, 5 % faster for a large model; with 4096 within 1e-8, but the tables leave the cache: up to 45 % slower.
+SPLINE_POINTS = 1024
 _COMPILERS = ("c++", "g++", "clang++")
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -56,7 +54,7 @@ class SymmetrixModel:
             raise RefusedError("evaluator symmetrix: the package is not installed. Install aiida-mlgun[symmetrix].")
         if device != (backend := _backend()):
             raise RefusedError(f"evaluator symmetrix: the installed package computes on {backend}, not on {device}.")
-        data = _extracted(model, numbers, head, SPLINE_POINTS[dtype])
+        data = _extracted(model, numbers, head)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(data, file)
             file.flush()
@@ -93,7 +91,7 @@ def _backend() -> str:
         return str(symmetrix.selected_backend()["backend"])
 
 
-def _extracted(model: MaceModel, numbers: list[int], head: str, points: int) -> dict[str, Any]:
+def _extracted(model: MaceModel, numbers: list[int], head: str) -> dict[str, Any]:
     """The model in symmetrix's JSON; the energy of an isolated atom holds the model's shift alone."""
     layers, max_ell = int(model.num_interactions), int(o3.Irreps(model.spherical_harmonics.irreps_out).lmax)
     if (layers, max_ell) != (2, 3):
@@ -108,7 +106,7 @@ def _extracted(model: MaceModel, numbers: list[int], head: str, points: int) -> 
         names = ", ".join(chemical_symbols[z] for z in numbers)
         try:
             data: dict[str, Any] = _extract_single_head_data(
-                single, species=numbers, num_spline_points=points, radial_format="compact"
+                single, species=numbers, num_spline_points=SPLINE_POINTS, radial_format="compact"
             )
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RefusedError(f"evaluator symmetrix can't do this model ({names}): {_first(error)}") from error

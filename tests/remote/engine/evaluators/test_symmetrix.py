@@ -36,7 +36,7 @@ def test_energies_and_forces_are_those_of_torch(
     told, pushed = symmetrix(rows)
     assert symmetrix.lists.builds == builds, "with lists made elsewhere"
     torch.testing.assert_close(told, energies, rtol=0, atol=1e-7)
-    torch.testing.assert_close(pushed, forces, rtol=0, atol=2e-6 * float(forces.abs().max()))  # as SPLINE_POINTS says
+    torch.testing.assert_close(pushed, forces, rtol=0, atol=1e-5)
     assert float(forces.abs().max()) > 1
     assert symmetrix.r_max == 5.0 and symmetrix.n_atoms == len(system) and not symmetrix.deferred
 
