@@ -124,9 +124,9 @@ def test_a_job_from_files_to_files(folder: Path, slab: Atoms) -> None:
     report = json.loads((folder / files.EQUILIBRATION).read_text())
     assert report["slab"]["snapshots"] == 3 and result.numbers["slab_snapshots"] == 3
     assert np.isfinite(report["molecule"]["energy_relaxed"])
-    assert result.numbers["slab_evaluator"] == result.numbers["molecule_evaluator"] == "torch"
+    assert result.numbers["slab_evaluator"] == result.numbers["molecule_evaluator"] == "factorised"
     tried = report["slab"]["evaluator"]["tried"]
-    assert [(one["name"], one["status"]) for one in tried] == [("symmetrix", "unavailable"), ("torch", "reference")]
+    assert [(one["name"], one["status"]) for one in tried] == [("symmetrix", "unavailable"), ("factorised", "ok")]
 
 
 def test_snapshots_are_an_interval_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
