@@ -24,7 +24,7 @@ SIZES = {
     "medium-89": ("128x0e + 128x1o", 2, 6.0, 3, 3),  # knows as many elements as the foundation model does
 }
 #: atoms → (repetitions of the shipped 2×2 Si(001) slab, molecule); 202 atoms are a slab as large as the paper's.
-SYSTEMS = {28: ((1, 1, 1), "C2H4"), 58: ((2, 1, 1), "2-butyne"), 78: ((3, 1, 1), "C2H4"), 202: ((4, 2, 1), "2-butyne")}
+SYSTEMS = {28: ((1, 1, 1), "C2H2"), 58: ((2, 1, 1), "2-butyne"), 78: ((3, 1, 1), "C2H4"), 202: ((4, 2, 1), "2-butyne")}
 HEIGHT = 3.0  # Å between the molecule's lowest atom and the highest of the slab: in the midst of the encounter
 
 
