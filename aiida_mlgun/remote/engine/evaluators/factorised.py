@@ -11,7 +11,7 @@ from .torch_mace import TorchMace
 
 
 class FactorisedMace(TorchMace):
-    """As :class:`.TorchMace`; several times faster, with a fraction of the memory.
+    """As :class:`.TorchMace`, several times faster.
 
     :param model: in float64; it stays as it is.   :param dtype: of the arithmetic.
     :raises RefusedError: for a model it can't do; else as :class:`.TorchMace`.

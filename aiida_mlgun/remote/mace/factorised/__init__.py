@@ -1,4 +1,4 @@
-"""MACE by torch with its sums in another order: several times faster and smaller than MACE's own modules.
+"""MACE by torch with its sums in another order: several times faster than MACE's own modules.
 
 What MACE writes out per edge (messages of all paths, products of all couplings) is never held as a whole here:
 messages are matrix products over an atom's neighbours (:mod:`.convolution`), the symmetric contraction is a polynomial
