@@ -47,7 +47,7 @@ test-production: install
 	tools/debian_packages.sh production
 	$(BIN)/python -m pytest tests/production -m production
 
-# The short part, on both back ends: what continuous integration runs.
+# The short part, on both back ends: under seven minutes once the packages are there.
 test-production-short: install
 	tools/debian_packages.sh production
 	$(BIN)/python -m pytest tests/production -m 'production and not slow'

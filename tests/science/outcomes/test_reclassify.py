@@ -8,19 +8,16 @@ import numpy as np
 import pytest
 
 from aiida_mlgun.contract.errors import RefusedError
-from aiida_mlgun.contract.shooting import BondRule, Chemistry, Decision, PairLimits, ReactiveGroup
+from aiida_mlgun.contract.shooting import BondRule, Decision, PairLimits, ReactiveGroup
 from aiida_mlgun.science.outcomes import (
-    ShotTracker,
     System,
-    find_groups,
-    load_catalogue,
     parse_catalogue,
     reclassify,
     retrack,
 )
-from aiida_mlgun.science.slabs import analyse
 
 from .postures import CHEMISTRY, POSTURES, Case, case, stretched
+from .real_shots import REAL, tracked
 
 STAYED = parse_catalogue("""
 - {name: stuck, productive: true, description: any bond, when: {bound: true}}
@@ -103,20 +100,13 @@ def test_a_chemistry_that_does_not_fit_is_refused(cases: dict[str, Case]) -> Non
         reclassify(system, far, Decision(), *frames(cases), ["left"] * len(cases))
 
 
-REAL = ("si001_2x2_c2h2_sublayer", "si001_2x2_c2h4_intact", "si001_4x4_c8h12_precursor")
-
-
 @pytest.mark.parametrize("name", REAL)
 def test_real_shots_are_called_as_they_were(trajectory: Callable[[str], Any], name: str) -> None:
     """From the last frame with the time line, and from the path: both as the tracker of the shot said."""
     run = trajectory(name)
     n, numbers, positions = run["n_slab"], run["numbers"], run["positions"]
-    slab = analyse(numbers[:n], positions[0][:n], run["cell"], run["pbc"])
-    chemistry = Chemistry(find_groups(numbers[n:], positions[0][n:]), load_catalogue())
     decision = Decision(early=False, settle_fs=20.0)
-    tracker = ShotTracker(slab, numbers, n, run["cell"], run["pbc"], chemistry, decision, positions[0])
-    for look in zip(run["time_fs"], positions, run["velocities"], strict=True):
-        tracker.update(*look)
+    tracker, slab, chemistry = tracked(run, decision)
     said = tracker.final(float(run["time_fs"][-1]))
     system = System(slab, numbers, run["cell"], run["pbc"], positions[0][n:])
     last = (system, chemistry, decision, positions[-1:], run["velocities"][-1:], ["max_steps"])

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from aiida_mlgun.contract.shooting import Chemistry, Decision, ReactiveGroup
-from aiida_mlgun.science.outcomes import ShotTracker, find_groups, load_catalogue, parse_catalogue
+from aiida_mlgun.science.outcomes import ShotTracker, load_catalogue, parse_catalogue
 from aiida_mlgun.science.outcomes.reactants import Reactants
 from aiida_mlgun.science.outcomes.replay import places_of, replay
-from aiida_mlgun.science.slabs import analyse
 
 from .flights import astride, upright
+from .real_shots import REAL, tracked
 
 DECISION = Decision(settle_fs=100.0)
 STAGES = parse_catalogue("""
@@ -100,19 +100,11 @@ def test_a_name_that_slab_and_molecule_share_tells_nothing(flight: Any) -> None:
     assert places_of(shared, "C0-Xx") is None and places_of(shared, "C9-Si12") is None
 
 
-REAL = ("si001_2x2_c2h2_sublayer", "si001_2x2_c2h4_intact", "si001_4x4_c8h12_precursor")
-
-
 @pytest.mark.parametrize("name", REAL)
 def test_real_shots_come_back_from_their_time_lines(trajectory: Callable[[str], Any], name: str) -> None:
     run = trajectory(name)
-    n, numbers, positions = run["n_slab"], run["numbers"], run["positions"]
-    slab = analyse(numbers[:n], positions[0][:n], run["cell"], run["pbc"])
-    chemistry = Chemistry(find_groups(numbers[n:], positions[0][n:]), load_catalogue())
     decision = Decision(early=False, settle_fs=20.0)
-    tracker = ShotTracker(slab, numbers, n, run["cell"], run["pbc"], chemistry, decision, positions[0])
-    for look in zip(run["time_fs"], positions, run["velocities"], strict=True):
-        tracker.update(*look)
+    tracker, _, _ = tracked(run, decision)
     end = float(run["time_fs"][-1])
     said = tracker.final(end)
     found = replay(tracker.reactants, decision, tracker.events, end, "max_steps", said.mode, said.reason)
