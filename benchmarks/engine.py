@@ -88,7 +88,8 @@ def main() -> None:
     print_ensemble(shots)
     print_h100(timed)
     big = "medium", 202
-    life = shots["mean_life_fs"] / shots["full_fs"]
+    judged = next(iter(shots["settled"].values()))  # by the protocol's settle_fs
+    life = judged["mean_life_fs"] / shots["full_fs"]
     per_shot = ratio(timed, ("symmetrix", MIXED, *big, 1)) / life
     print(
         f"engine: symmetrix_f64={ratio(timed, ('symmetrix', F64, *big, 1)):.1f}x"
@@ -99,7 +100,7 @@ def main() -> None:
         f" per_decided_shot={per_shot:.0f}x"
         f" max_dx_100={same['max_dx_100']:.1e}A"
         f" drift={same['drift']:.1e}meV/atom/ps"
-        f" early_decision_agreement={shots['agreement']:.3f}"
+        f" early_decision_agreement={judged['agreement']:.3f}"
     )
 
 
@@ -158,24 +159,26 @@ def ensemble(args: argparse.Namespace, folder: Path) -> Any:
 
 
 def print_ensemble(shots: dict[str, Any]) -> None:
-    """What early decision saved and whether it was right."""
-    low, high = shots["agreement_95"]
+    """What early decision saved and whether it was right, for each ``settle_fs``."""
     print(
-        f"\n{shots['shots']} shots of {shots['full_fs'] / 1000:g} ps ({shots['evaluator']}, {shots['n_atoms']} atoms): "
-        f"{shots['decided']} decided early, {shots['agree']} of them as at the end "
-        f"(share {shots['agreement']:.3f}, 95 % {low:.3f} to {high:.3f}).\n"
-        f"Mean length until decided {shots['mean_life_fs']:.0f} fs, {shots['cpu_ms_per_step']:.2f} CPU ms per step and "
-        f"shot: {shots['decided_per_hour']:.0f} decided shots per core and hour."
+        f"\n{shots['shots']} shots of {shots['full_fs'] / 1000:g} ps ({shots['evaluator']}, {shots['n_atoms']} atoms), "
+        f"{shots['cpu_ms_per_step']:.2f} CPU ms per step and shot; early verdicts against those at the end:"
     )
-    modes = sorted(set(shots["outcomes"]) | set(shots["outcomes_early"]))
-    print(
-        tabulate(
-            [[m, shots["outcomes_early"].get(m, 0), shots["outcomes"].get(m, 0)] for m in modes],
-            ["outcome", "decided early", "at the end"],
-        )
-    )
-    for row in shots["differ"]:
-        print(f"shot {row['shot']}: {row['early']['mode']} at {row['early']['fs']:.0f} fs, {row['mode']} at the end")
+    head = ["settle_fs", "decided early", "as at the end", "share", "95 %", "mean length fs", "per core and hour"]
+    rows = []
+    for settle, found in shots["settled"].items():
+        low, high = found["agreement_95"]
+        share = "" if found["agreement"] is None else f"{found['agreement']:.3f}"
+        counts = [found["decided"], found["agree"], share, f"{low:.3f} to {high:.3f}"]
+        rows.append([settle, *counts, f"{found['mean_life_fs']:.0f}", f"{found['decided_per_hour']:.0f}"])
+    print(tabulate(rows, head, disable_numparse=True))
+    columns = [found["outcomes"] for found in shots["settled"].values()] + [shots["outcomes"]]
+    modes = sorted(set().union(*columns))
+    head = ["outcome", *(f"settle {settle}" for settle in shots["settled"]), "at the end"]
+    print(tabulate([[m, *(column.get(m, 0) for column in columns)] for m in modes], head))
+    for settle, found in shots["settled"].items():
+        for shot, (early, late, reason) in found["differ"].items():
+            print(f"settle {settle}, shot {shot}: {early}, and {late} at the end ({reason})")
     print("\nwhere the time goes (shipped model, a batch under way):")
     print(tabulate(sorted(shots["profile"].items(), key=lambda item: -item[1]), ["part", "share"], floatfmt=".3f"))
 

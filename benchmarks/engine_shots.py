@@ -45,27 +45,28 @@ from aiida_mlgun.science.outcomes import ShotTracker, load_catalogue
 from aiida_mlgun.science.outcomes.groups import find_groups
 from aiida_mlgun.science.starts import place_all
 
+#: fs; the first is the protocol's, the others show what it decides.
+SETTLE = (1000.0, 250.0, 500.0, 2000.0)
 MODEL = assets.FOLDER / "models" / "mlgun-compact-1"
 
 
-class SecondOpinion(Watcher):
-    """Flies a shot to the end; notes when the early decision would have ended it."""
+class SecondOpinions(Watcher):
+    """Flies a shot to the end; notes when the early decision would have ended it, for each ``settle_fs``."""
 
-    def __init__(self, full: ShotTracker, early: ShotTracker) -> None:
+    def __init__(self, full: ShotTracker, early: dict[float, ShotTracker]) -> None:
         self.full, self.early = full, early
-        self.told: dict[str, Any] | None = None
+        self.told: dict[float, dict[str, Any]] = {}
 
     def update(self, t_fs: float, positions: Any, velocities: Any) -> str | None:
         """See :class:`aiida_mlgun.remote.engine.flight.Watcher`."""
         start = time.process_time()
-        ending = self._update(t_fs, positions, velocities)
+        ending = self.full.update(t_fs, positions, velocities)
         Parts.looks_s += time.process_time() - start
+        for settle, tracker in self.early.items():
+            if settle not in self.told and (end := tracker.update(t_fs, positions, velocities)) is not None:
+                self.told[settle] = {"fs": t_fs, "mode": tracker.final(t_fs).mode, "how": end}
+        Parts.opinions_s += time.process_time() - start
         return ending
-
-    def _update(self, t_fs: float, positions: Any, velocities: Any) -> str | None:
-        if self.told is None and (ending := self.early.update(t_fs, positions, velocities)) is not None:
-            self.told = {"fs": t_fs, "mode": self.early.final(t_fs).mode, "how": ending}
-        return self.full.update(t_fs, positions, velocities)
 
 
 def main() -> None:
@@ -76,7 +77,9 @@ def main() -> None:
     parser.add_argument("--ps", type=float, default=10.0)
     parser.add_argument("--height", type=float, default=None, help="Å; None: just outside the model's reach")
     parser.add_argument("--energy", type=float, default=None, help="eV of a beam; None: thermal, 300 K")
-    parser.add_argument("--settle", type=float, default=Decision().settle_fs, help="fs")
+    parser.add_argument(
+        "--settle", type=float, nargs="+", default=list(SETTLE), help="fs, the first one judges the end"
+    )
     parser.add_argument("--timestep", type=float, default=0.5)
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--evaluator", default="auto")
@@ -126,7 +129,7 @@ def ensemble(args: argparse.Namespace) -> dict[str, Any]:
             precision=args.precision,
             threads=1,
         ),
-        decision=Decision(settle_fs=args.settle, leave_height=None),
+        decision=Decision(settle_fs=args.settle[0], leave_height=None),
         device="cpu",
     )
     model = load_model(args.folder / files.MODEL, "cpu", "float64")
@@ -135,20 +138,22 @@ def ensemble(args: argparse.Namespace) -> dict[str, Any]:
     full = replace(early, decision=replace(early.decision, early=False))
     probe = np.stack([shot.positions for shot in shots[:1]])
     evaluate, record = make_evaluator([model], target.numbers, target.cell, target.pbc, early.dynamics, "cpu", probe)
-    watchers: dict[int, SecondOpinion] = {}
+    opinions = {settle: replace(early, decision=replace(early.decision, settle_fs=settle)) for settle in args.settle}
+    watchers: dict[int, SecondOpinions] = {}
     rows: list[dict[str, Any]] = []
 
     def launch(shot: Shot) -> Launch:
-        watchers[shot.index] = SecondOpinion(*(track(job, shot, target, r_max) for job in (full, early)))
+        others = {settle: track(job, shot, target, r_max) for settle, job in opinions.items()}
+        watchers[shot.index] = SecondOpinions(track(full, shot, target, r_max), others)
         return Launch(shot.index, shot.positions, shot.velocities, watchers[shot.index])
 
     def land(landed: Landed) -> None:
         watcher = watchers.pop(landed.shot)
-        last = watcher.full.final(landed.end_fs).mode
-        rows.append(
-            {"shot": landed.shot, "end_fs": landed.end_fs, "mode": last, "early": watcher.told, "drift": landed.drift}
-        )
-        print(rows[-1], flush=True)
+        last = watcher.full.final(landed.end_fs)
+        told = {f"{settle:g}": watcher.told.get(settle) for settle in args.settle}
+        row = {"shot": landed.shot, "end_fs": landed.end_fs, "mode": last.mode, "reason": last.reason}
+        rows.append(row | {"early": told, "drift": landed.drift, "events": watcher.full.events})
+        print({name: value for name, value in rows[-1].items() if name != "events"}, flush=True)
 
     parts = Parts(evaluate)
     began, cpu = time.perf_counter(), time.process_time()
@@ -171,7 +176,7 @@ def track(job: ShootJob, shot: Shot, target: Target, r_max: float) -> ShotTracke
 class Parts:
     """The evaluator, with a clock on it and on the looks at the shots."""
 
-    looks_s = 0.0
+    looks_s = opinions_s = 0.0
 
     def __init__(self, evaluate: Any) -> None:
         self._evaluate, self._seconds = evaluate, 0.0
@@ -189,30 +194,38 @@ class Parts:
         """Part → share of the CPU time."""
         lists = getattr(getattr(self._evaluate, "lists", None), "seconds", 0.0)
         model = self._seconds - lists
-        rest = total - self._seconds - Parts.looks_s
-        seconds = {"model": model, "neighbour lists": lists, "looks at the shots, twice": Parts.looks_s}
-        return {name: s / total for name, s in (seconds | {"integration, batches, bookkeeping": rest}).items()}
+        rest = total - self._seconds - Parts.opinions_s
+        seconds = {"model": model, "neighbour lists": lists, "looks at the shots": Parts.looks_s}
+        seconds |= {"integration, batches, bookkeeping": rest}
+        return {name: s / sum(seconds.values()) for name, s in seconds.items()}
 
 
 def summary(rows: list[dict[str, Any]], cost: dict[str, float], args: argparse.Namespace) -> dict[str, Any]:
-    """How many early verdicts agree with the last ones, and how many steps were saved."""
-    decided = [row for row in rows if row["early"]]
-    same = sum(row["early"]["mode"] == row["mode"] for row in decided)
-    low, high = proportion_confint(same, len(decided), method="wilson") if decided else (0.0, 1.0)
-    life = [row["early"]["fs"] if row["early"] else row["end_fs"] for row in rows]
+    """The outcomes at the end, what each ``settle_fs`` says of them, and what the steps cost."""
     return cost | {
         "shots": len(rows),
-        "decided": len(decided),
-        "agree": same,
-        "agreement": same / len(decided) if decided else None,
-        "agreement_95": [float(low), float(high)],
-        "differ": [row for row in decided if row["early"]["mode"] != row["mode"]],
-        "outcomes": dict(collections.Counter(row["mode"] for row in rows)),
-        "outcomes_early": dict(collections.Counter((row["early"] or row)["mode"] for row in rows)),
-        "mean_life_fs": float(np.mean(life)),
         "full_fs": args.ps * 1000,
+        "outcomes": dict(collections.Counter(row["mode"] for row in rows)),
+        "settled": {f"{settle:g}": compare(rows, f"{settle:g}") for settle in args.settle},
         "median_abs_drift": float(np.median([abs(row["drift"]) for row in rows])),
         "cpu_ms_per_step": 1e3 * cost["cpu_s"] / max(cost["steps"], 1),
+    }
+
+
+def compare(rows: list[dict[str, Any]], settle: str) -> dict[str, Any]:
+    """How many early verdicts are as the last ones, and when they fell.  Shots that nobody ended early agree anyhow."""
+    decided = [row for row in rows if row["early"][settle]]
+    differ = [row for row in decided if row["early"][settle]["mode"] != row["mode"]]
+    agree = len(decided) - len(differ)
+    low, high = proportion_confint(agree, len(decided), method="wilson") if decided else (0.0, 1.0)
+    return {
+        "decided": len(decided),
+        "agree": agree,
+        "agreement": agree / len(decided) if decided else None,
+        "agreement_95": [float(low), float(high)],
+        "differ": {row["shot"]: [row["early"][settle]["mode"], row["mode"], row["reason"]] for row in differ},
+        "outcomes": dict(collections.Counter((row["early"][settle] or row)["mode"] for row in rows)),
+        "mean_life_fs": float(np.mean([(row["early"][settle] or {"fs": row["end_fs"]})["fs"] for row in rows])),
     }
 
 

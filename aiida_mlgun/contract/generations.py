@@ -16,8 +16,9 @@ T = TypeVar("T")
 #: File name of a generation's document; the number tells which is the newest.
 DOCUMENT: Final = re.compile(r"state-(\d{6})\.json")
 
-#: Raise it whenever the same job would give other paths: a checkpoint of other physics is not gone on from.
-PHYSICS: Final = 1
+#: Raise it whenever the same job would give other paths or other outcomes: a checkpoint of other physics is not gone on
+#: from, and AiiDA's cache returns no shots of it.  2: outcomes at the end by the mode held for most of ``settle_fs``.
+PHYSICS: Final = 2
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ from ..science.outcomes.catalogue import UNDECIDED, check_catalogue, outcome_nam
 from ..science.slabs import analyse
 from ..science.time_step import check_time_step, impact_speed
 
-SHARED = ("aim", "velocity", "dynamics", "decision", "chemistry", "seed", "fixed_layers", "output", "device")
+SHARED = (
+    *("aim", "velocity", "dynamics", "decision", "chemistry", "seed", "fixed_layers", "output", "device"),
+    "checkpoint_every_s",
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class GunParameters:
     :param precision: stop when the shares are known so well; None: shoot ``n_shots``.
     :param max_hours: after so long no batch is submitted any more; None: no limit.
     :param retries: how often a batch that lost shots is flown again.
+    :param checkpoint_every_s: s of wall time between two checkpoints of a job: what a job that vanishes has to fly again.
     :param min_image_gap: Å, smallest gap between the molecule and its own periodic image; None: the model's r_max, so
         that no atom feels an image of its own molecule.
     :param min_vacuum: Å, smallest gap between the molecule at its start and the slab's image above it; the model's
@@ -77,6 +81,7 @@ class GunParameters:
     precision: Precision | None = None
     max_hours: float | None = None
     retries: int = 1
+    checkpoint_every_s: float = 300.0
     fixed_layers: int = 1
     min_image_gap: float | None = None
     min_vacuum: float = 0.0

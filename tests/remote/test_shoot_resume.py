@@ -14,6 +14,7 @@ import torch
 from aiida_mlgun import assets
 from aiida_mlgun.contract import files
 from aiida_mlgun.contract.errors import RefusedError, RunFailedError
+from aiida_mlgun.contract.generations import PHYSICS
 from aiida_mlgun.contract.jobs import ShootJob
 from aiida_mlgun.contract.resuming import fingerprint
 from aiida_mlgun.contract.shooting import Aim, Decision, Dynamics, Output, Velocity
@@ -223,8 +224,8 @@ def test_when_no_generation_is_whole_the_job_says_so(what: str, new_folder: Fold
 def test_a_checkpoint_of_other_physics_is_not_gone_on_from(new_folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = new_folder("job")
     assert fly(job(), folder, asks=10) == "wall_time"
-    monkeypatch.setattr("aiida_mlgun.remote.engine.checkpoint.PHYSICS", 2)
-    with pytest.raises(RunFailedError, match="physics 1, this version computes 2"):
+    monkeypatch.setattr("aiida_mlgun.remote.engine.checkpoint.PHYSICS", PHYSICS + 1)
+    with pytest.raises(RunFailedError, match=f"physics {PHYSICS}, this version computes {PHYSICS + 1}"):
         fly(replace(job(), resume=True), folder)
 
 

@@ -23,12 +23,14 @@ def campaign(**changes: Any) -> GunParameters:
 
 def test_a_batch_is_a_shoot_job_of_this_campaign() -> None:
     whole = campaign(
-        seed=77, fixed_layers=2, output={"trajectories": ["intact"]}, device="cpu", dynamics={"threads": 3}
+        **{"seed": 77, "fixed_layers": 2, "output": {"trajectories": ["intact"]}, "device": "cpu"},
+        **{"dynamics": {"threads": 3}, "checkpoint_every_s": 20.0},
     )
     for first, n in ((0, 3), (7, 1)):
         job = load(ShootJob, whole.batch(first, n), "shoot")
         assert (job.first_shot, job.n_shots) == (first, n)
         assert (job.seed, job.fixed_layers, job.output.trajectories, job.device) == (77, 2, ("intact",), "cpu")
+        assert job.checkpoint_every_s == 20.0
         assert (job.chemistry, job.aim, job.dynamics) == (whole.chemistry, whole.aim, whole.dynamics)
     start = campaign(seed=77, device="cpu", dynamics={"threads": 3}, equilibrate={"snapshots": 4})
     assert start.equilibrate_parameters() == {

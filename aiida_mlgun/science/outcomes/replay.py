@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ...contract.shooting import Decision
 from .ambiguity import doubt
 from .catalogue import UNDECIDED, Verdict, ambiguous, classify
-from .features import describe, surface_table
+from .features import describe
 from .reactants import Reactants
+from .timeline import held_fs
 
 Bools = NDArray[np.bool_]
 Events = Sequence[tuple[float, str]]
@@ -39,7 +40,8 @@ def replay(
     """
     n_slab = one.n_slab
     table = np.concatenate([np.zeros((len(one.bonds), n_slab), dtype=bool), one.bonds], axis=1)
-    verdict, changed_fs = classify(describe(one, table), one.chemistry), -np.inf
+    verdict = classify(describe(one, table), one.chemistry)
+    first = verdict.mode
     told = [(t, text) for t, text in events if not text.startswith("mode ")]
     line: list[tuple[float, str]] = []
     for k, (t_fs, text) in enumerate(told):
@@ -50,25 +52,22 @@ def replay(
         places = _only_place(one, name)
         if places is None:
             return None
-        before = surface_table(one, table)
         for i, j in places:
             table[i, j] = word == "made"
-        if not np.array_equal(surface_table(one, table), before):
-            changed_fs = max(changed_fs, t_fs)
         if k + 1 < len(told) and told[k + 1][0] == t_fs and told[k + 1][1].startswith("bond "):
             continue  # bonds that changed together are called together
         now = classify(describe(one, table), one.chemistry)
         if now.mode != verdict.mode:
             line.append((t_fs, f"mode {now.mode}"))
-            changed_fs = max(changed_fs, t_fs)
         verdict = now
     if ended == "exploded":
         now = classify(describe(one, table, reason), one.chemistry)
         return now, [*line, *([(end_fs, f"mode {now.mode}")] if now.mode != verdict.mode else [])]
     if outcome == UNDECIDED:
         return Verdict(UNDECIDED, verdict.group, verdict.site, reason, False, False), line
-    if ended != "left" and end_fs - changed_fs < 0.5 * decision.settle_fs:
-        why = f"{verdict.mode} since {changed_fs:.0f} fs; {verdict.reason}"
+    held = held_fs(line, first, end_fs - decision.settle_fs, end_fs)
+    if ended != "left" and held < 0.5 * decision.settle_fs:
+        why = f"{verdict.mode} for {held:.0f} of the last {decision.settle_fs:.0f} fs; {verdict.reason}"
         return Verdict(UNDECIDED, verdict.group, verdict.site, why, False, False), line
     hung = _hung_on(one, reason)
     why = doubt(one, table, hung) if hung is not None else ""

@@ -52,6 +52,20 @@ def time_in(rows: Sequence[Entry], mode: str) -> float:
     return sum(row.lasted_fs for row in rows if row.kind == "mode" and mode in (row.what, row.what.partition(" ")[0]))
 
 
+def held_fs(events: Sequence[tuple[float, str]], first: str, since_fs: float, until_fs: float) -> float:
+    """How much of the time from ``since_fs`` to ``until_fs`` the mode of its end was held, all stays together.
+
+    :param events: as a :class:`~.tracker.ShotTracker` has them; first: the mode before the first of them.
+    """
+    stays = [(float("-inf"), first)]
+    stays += [(float(time), text.removeprefix("mode ")) for time, text in events if text.startswith("mode ")]
+    ends = [time for time, _ in stays[1:]] + [until_fs]
+    last = stays[-1][1]
+    return sum(
+        max(0.0, end - max(time, since_fs)) for (time, mode), end in zip(stays, ends, strict=True) if mode == last
+    )
+
+
 def _parsed(text: str) -> tuple[Kind, str]:
     words = text.split(" ", 2)
     if words[0] == "bond":

@@ -16,6 +16,7 @@ from .bonds import fragments
 from .catalogue import UNDECIDED, Verdict, ambiguous, check_catalogue, classify
 from .features import Features, explosion, internal_temperature
 from .reactants import Reactants
+from .timeline import held_fs
 from .watch import Watch
 
 Floats = NDArray[np.float64]
@@ -78,6 +79,7 @@ class ShotTracker:
         self.watch = Watch(self.reactants, table)
         self.features: Features = self.watch.describe()
         self.verdict: Verdict = classify(self.features, chemistry)
+        self._first_mode = self.verdict.mode
 
     def update(self, t_fs: float, positions: Floats, velocities: Floats) -> Ending | None:
         """Look at the shot now.
@@ -108,14 +110,16 @@ class ShotTracker:
         """The verdict with which the shot ends now.
 
         ``undecided`` if it has neither left nor exploded and either never touched the slab while falling, or its mode
-        or its bonds to the slab changed less than half of ``settle_fs`` ago.  The catalogue's last row, with the
-        reason, if its mode hangs on a bond that has been longer than the limit for making it for all that time.
+        was held for less than half of the last ``settle_fs``, all stays together, or is about to change.  A hot product
+        may hop from bond to bond: that is one outcome as long as the mode is one.  The catalogue's last row, with the
+        reason, if its mode hangs on a bond that has been longer than the limit for making it for half of that time.
         """
         if self.features.exploded or not np.isnan(self.left_fs):
             return self.verdict
         now = self.verdict
-        if (why := self.watch.waiting()) or t_fs - self._changed_fs < self._half:
-            why = why or f"{now.mode} since {self._changed_fs:.0f} fs"
+        held = held_fs(self.events, self._first_mode, t_fs - self.decision.settle_fs, t_fs)
+        if (why := self.watch.waiting()) or held < self._half:
+            why = why or f"{now.mode} for {held:.0f} of the last {self.decision.settle_fs:.0f} fs"
         elif np.isnan(self.contact_fs) and self._falling:
             why = "has not reached the slab"
         if why:

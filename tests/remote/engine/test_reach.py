@@ -11,9 +11,11 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
+from ase.data import atomic_masses
 
 from aiida_mlgun.contract.shooting import Aim, Velocity
 from aiida_mlgun.remote.engine.evaluators import System, TorchMace
+from aiida_mlgun.remote.engine.integrator import State, inertia, nve_init, nve_step
 from aiida_mlgun.science.aim import place
 from aiida_mlgun.science.flight_height import MARGIN, start_height
 from aiida_mlgun.science.frames import Frames, from_atoms
@@ -58,3 +60,41 @@ def test_energies_add_up_and_no_force_crosses_the_gap(small_mace: Callable[[str]
     energy, forces, sum_of_both, of_each = at(height - MARGIN - 3.5)  # well within r_max they do feel each other
     assert abs(energy - sum_of_both) > 1e-6
     assert np.abs(forces[:24] - of_each[:24]).max() > 1e-6
+
+
+def test_a_flight_from_higher_up_arrives_as_a_start_just_outside(small_mace: Callable[[str], torch.nn.Module]) -> None:
+    """The flight from 3 Å higher changes nothing but the phase: slab and molecule flown apart for as long, and put
+    together where the model begins to see, go the same way through the encounter."""
+    with (FIXTURES / "si001_2x2_relaxed.extxyz").open() as handle:
+        clean = ase.io.read(handle, format="extxyz")
+    clean.pbc = (True, True, False)
+    gas = molecule("C2H2")
+    slab_states, gas_states = _states(clean), _states(gas)
+    slab = analyse_states(slab_states)
+    height = start_height("random", slab_states, gas_states, slab, R_MAX)
+    shot = place(Aim(height + 3.0), Velocity("beam", kinetic_energy=10.0), 5, 0, slab_states, gas_states, slab)
+    numbers = np.concatenate([clean.numbers, gas.numbers])
+    model, dt = small_mace("float64"), 0.5
+
+    def flown(start: tuple[torch.Tensor, torch.Tensor], part: slice, steps: int) -> State:
+        evaluate = TorchMace(model, System(numbers[part], clean.cell.array, clean.pbc))
+        body = inertia(atomic_masses[numbers[part]], np.zeros(len(numbers[part]), dtype=bool))
+        state = nve_init(evaluate, *start, body)
+        for _ in range(steps):
+            state = nve_step(evaluate, state, body, dt)
+        return state
+
+    def cut(part: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(shot.positions[part])[None], torch.from_numpy(shot.velocities[part])[None]
+
+    fall = float(-shot.velocities[24:, 2].mean())
+    free, more = int(3.0 / fall / dt), 90
+    whole = flown(cut(slice(0, 28)), slice(0, 28), free + more)
+    parts = [flown(cut(part), part, free) for part in (slice(0, 24), slice(24, 28))]
+    start = [torch.cat([getattr(part, name) for part in parts], dim=1) for name in ("positions", "velocities")]
+    late = flown((start[0], start[1]), slice(0, 28), more)
+    gap = float(late.positions[0, 24:, 2].min() - late.positions[0, :24, 2].max())
+    assert gap < 0.5 * R_MAX  # they have met
+    assert (whole.positions - late.positions).abs().max() < 1e-9
+    apart = flown((parts[0].positions, parts[0].velocities), slice(0, 24), more)
+    assert (apart.positions - late.positions[:, :24]).abs().max() > 1e-5  # and felt it

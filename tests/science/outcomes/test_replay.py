@@ -70,7 +70,7 @@ def test_other_stages_are_told_from_the_same_bonds(flight: Any, si001: Any, chem
         event for event in tracker.events if not event[1].startswith("mode ")
     ]
     early = again(tracker, 440, replace(chemistry, catalogue=STAGES), outcome="on_top CC")
-    assert early is not None and early[0].mode == "undecided" and "two since 400 fs" in early[0].reason
+    assert early is not None and early[0].mode == "undecided" and "two for 40 of the last 100 fs" in early[0].reason
 
 
 def test_what_was_undecided_exploded_or_in_doubt_stays_so(flight: Any, chemistry: Chemistry) -> None:

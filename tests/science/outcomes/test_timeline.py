@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
+import pytest
+
 from aiida_mlgun.science.outcomes import Entry, time_in, time_line
+from aiida_mlgun.science.outcomes.timeline import held_fs
 
 EVENTS = [
     (20.0, "contact"),
@@ -45,3 +48,21 @@ def test_life_time_of_the_precursor() -> None:
 def test_nothing_happened() -> None:
     assert time_line([], 10.0) == []
     assert time_line([(5.0, "mode two words")], 10.0) == [Entry(5.0, "mode", "two words", 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("events", "since", "until", "held"),
+    [
+        ([], 0.0, 100.0, 100.0),  # nothing ever changed
+        ([], 150.0, 100.0, 0.0),
+        (EVENTS, 0.0, 500.0, 240.0),  # on_top, once
+        (EVENTS, 300.0, 500.0, 200.0),
+        (EVENTS[:7], 0.0, 250.0, 110.0),  # precursor, twice
+        (EVENTS[:7], 50.0, 250.0, 90.0),
+        (EVENTS[:5], 0.0, 100.0, 40.0),  # intact: before the first change too
+    ],
+)
+def test_how_long_the_last_mode_was_held(
+    events: list[tuple[float, str]], since: float, until: float, held: float
+) -> None:
+    assert held_fs(events, "intact", since, until) == held

@@ -47,6 +47,41 @@ def test_falling_molecule_has_not_left(flight: Any) -> None:
     assert verdict.mode == "undecided" and "not reached" in verdict.reason and not verdict.productive
 
 
+def test_bonds_that_hop_within_one_mode_are_one_outcome(flight: Any, si001: Any) -> None:
+    """A hot product exchanges its bond every 60 fs: it never settles, and is at its end what it was all the time."""
+    tracker, show = flight()
+    first, other = upright(0.8), upright(0.8) + si001.positions[13] - si001.positions[12]
+    show(0, 10.0)
+    for k, t in enumerate(range(20, 800, 20)):
+        assert show(t, 1.9, 0.0, other if k // 3 % 2 else first) is None
+    made = [time for time, text in tracker.events if "made" in text]
+    assert len(made) > 8 and max(np.diff(made)) <= 80.0
+    assert [text for _, text in tracker.events if text.startswith("mode")] == ["mode precursor"]
+    assert tracker.final(780.0).mode == "precursor"
+
+
+def test_a_mode_that_comes_and_goes_needs_half_of_the_time(flight: Any, si001: Any) -> None:
+    tracker, show = flight(settle_fs=200.0)
+    both = astride(si001)
+    show(0, 10.0)
+    for t in range(20, 420, 20):
+        show(t, 1.9, 0.0, upright(0.8))
+    for t in range(420, 500, 20):
+        show(t, 1.75, 0.0, both)
+    for t in range(500, 540, 20):
+        show(t, 1.9, 0.0, upright(0.8))
+    verdict = tracker.final(540.0)  # since 340 fs: 80 as precursor, 80 on top, 40 as precursor
+    assert verdict.mode == "precursor"
+    for t in range(540, 600, 20):
+        show(t, 1.75, 0.0, both)
+    verdict = tracker.final(580.0)  # since 380 fs: 40, 80 on top, 40, 40 on top
+    assert verdict.mode == "on_top CC"
+    for t in range(600, 660, 20):
+        show(t, 1.9, 0.0, upright(0.8))
+    verdict = tracker.final(640.0)  # since 440 fs: 60 on top, 40, 60 on top, 40
+    assert verdict.mode == "undecided" and verdict.reason.startswith("precursor for 80 of the last 200 fs;")
+
+
 def test_precursor_then_on_top_settles(flight: Any, si001: Any) -> None:
     both = astride(si001)
     tracker, show = flight()
