@@ -111,10 +111,14 @@ class Claim:
             handle = os.open(self._path(number), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
             return False
-        with os.fdopen(handle, "wb") as file:
-            file.write(self._sign().ljust(_ROOM))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(self._sign().ljust(_ROOM))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:  # a full disk: what is left would keep the next run waiting
+            self._path(number).unlink(missing_ok=True)
+            raise
         self.number = number
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import json
@@ -31,6 +32,8 @@ from .result import RunResult
 #: Verbs whose steps allocate and free the same large tensors over and over.
 DYNAMICS = ("equilibrate", "shoot")
 
+#: What the dynamic linker says when memory is short, and, with a reason, where a file system forbids programs.
+_NO_ROOM = "failed to map segment from shared object"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -49,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         if folder.is_dir() and not claim.take():
             return _as_told(folder)
     except (OSError, _TerminatedError) as error:
-        print(f"mlgun {args.verb}: the job's folder could not be claimed: {error}", file=sys.stderr)
+        _tell_unclaimed(folder, args.verb, error)
         return 1
     (folder / files.MANIFEST).unlink(missing_ok=True)
     # threads that wait must sleep, not spin: on a shared machine a spinning pair is forty times slower than one thread
@@ -108,10 +111,21 @@ def _failed(error: BaseException) -> RunResult:
         return RunResult((), status="out_of_memory", detail=said)
     if "can't allocate memory" in said:  # a RuntimeError of torch on a CPU
         return RunResult((), status="out_of_memory", detail=said.partition("DefaultCPUAllocator: ")[2] or said)
+    if isinstance(error, ImportError) and _NO_ROOM in said and os.strerror(errno.EPERM) not in said:
+        return RunResult((), status="out_of_memory", detail=f"not even the libraries could be loaded: {said}.")
     if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in said:  # safetensors has the text alone
         return RunResult((), status="disk_full", detail=f"{said}.")
     traceback.print_exception(error)
     return RunResult((), status="unexpected", detail=f"{type(error).__name__}: {error}.")
+
+
+def _tell_unclaimed(folder: Path, verb: str, error: BaseException) -> None:
+    """The folder is not this run's.  That its disk is full is told, if there is room for a manifest at least."""
+    said = f"the job's folder could not be claimed: {error}"
+    print(f"mlgun {verb}: {said}", file=sys.stderr)
+    if getattr(error, "errno", None) in _FULL:
+        with contextlib.suppress(OSError):
+            write(folder, Manifest(SCHEMA, verb, "disk_full", f"{said}.", 0, "none", 0.0, {}, {}, {}))
 
 
 def _as_told(folder: Path) -> int:

@@ -63,7 +63,7 @@ class GunParameters:
     :param precision: stop when the shares are known so well; None: shoot ``n_shots``.
     :param max_hours: after so long no batch is submitted any more; None: no limit.
     :param retries: how often a batch that lost shots is flown again.
-    :param checkpoint_every_s: s of wall time between two checkpoints of a job: what a job that vanishes has to fly again.
+    :param checkpoint_every_s: s between two checkpoints of a job: what it flies again if it vanishes.
     :param min_image_gap: Å, smallest gap between the molecule and its own periodic image; None: the model's r_max, so
         that no atom feels an image of its own molecule.
     :param min_vacuum: Å, smallest gap between the molecule at its start and the slab's image above it; the model's

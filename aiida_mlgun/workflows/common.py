@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from paramiko import SSHException
 
 from ..calculations.options import validate_options
 from ..contract.status import BY_NAME, TABLE
@@ -35,6 +36,14 @@ def job_inputs(chain: WorkChain, label: str) -> dict[str, Any]:
     if "environment" in chain.inputs:
         inputs["environment"] = chain.inputs.environment
     return inputs
+
+
+def empty_remote_folder(chain: WorkChain, job: orm.CalcJobNode) -> None:
+    """Empty a job's folder on the compute machine, as AiiDA's restarting chains do; say so if that can't be done."""
+    try:
+        job.outputs.remote_folder._clean()
+    except (OSError, SSHException) as error:
+        chain.report(f"the remote folder of <{job.pk}> stays as it is: {error}")
 
 
 def not_ok(chain: WorkChain, job: orm.ProcessNode, what: str) -> ExitCode:

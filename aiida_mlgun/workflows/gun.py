@@ -20,7 +20,7 @@ from ..data.tallied import tables_of
 from ..science.outcomes.chemistry import complete_chemistry
 from ..science.shot_ranges import cut, size, without
 from .campaign import GunParameters
-from .common import define_common, job_inputs, not_ok
+from .common import define_common, empty_remote_folder, job_inputs, not_ok
 from .firing import FiringWorkChain
 from .functions.campaign import identify, look, summarise
 from .gun_checks import fits
@@ -56,7 +56,7 @@ class GunWorkChain(ProtocolMixin, FiringWorkChain):
             valid_type=orm.Bool,
             serializer=orm.to_aiida_type,
             default=lambda: orm.Bool(False),
-            help="Empty the remote folders of a batch as soon as it has ended.",
+            help="Empty a job's remote folder as soon as its batch, or the equilibration, has ended.",
         )
         spec.inputs.validator = fits
         spec.outline(
@@ -143,6 +143,8 @@ class GunWorkChain(ProtocolMixin, FiringWorkChain):
         self.out("slab_states", job.outputs.slab_states)
         self.out("molecule_states", job.outputs.molecule_states)
         self.out("equilibration", job.outputs.report)
+        if self.inputs.clean_workdir:
+            empty_remote_folder(self, job)
         return None
 
     def begin(self) -> None:

@@ -151,6 +151,21 @@ def test_a_run_in_a_folder_that_is_held_waits_and_reports_the_other_ones_end(
     assert ended(job.parent) == told
 
 
+@pytest.mark.parametrize("room", [1 << 12, 0])
+def test_a_disk_that_is_full_from_the_start_is_told_where_a_manifest_fits(job: Path, room: int) -> None:
+    """As with a quota that is used up: no file may become larger than ``room`` bytes."""
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
+    code = f"import sys; {limit}; from aiida_mlgun.remote.main import main; sys.exit(main(['curate', {str(job)!r}]))"
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "the job's folder could not be claimed: [Errno 27] File too large" in done.stderr
+    assert not list(job.parent.glob("claim-*")) and not list(job.parent.glob("*.part"))
+    if room:
+        assert ended(job.parent).status == "disk_full"
+    else:
+        assert not (job.parent / files.MANIFEST).exists()
+
+
 class OutOfMemoryError(RuntimeError):
     """Torch's, by name."""
 
@@ -165,6 +180,8 @@ class OutOfMemoryError(RuntimeError):
         (RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory: 9 bytes"), "out_of_memory"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "disk_full"),
         (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "disk_full"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "out_of_memory"),
+        (ImportError("a.so: failed to map segment from shared object: Operation not permitted"), "unexpected"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "disk_full"),
     ],
 )

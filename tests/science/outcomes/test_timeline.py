@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 import pytest
 
 from aiida_mlgun.science.outcomes import Entry, time_in, time_line
