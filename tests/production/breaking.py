@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from .cluster import Cluster
 from .sites import PROJECT, Site
@@ -91,6 +94,19 @@ class Breaker:
         tool("services.sh", "stop", service)
         time.sleep(seconds)
         tool("services.sh", "start", service)
+
+    def lock_database(self, seconds: float) -> None:
+        """Nobody else can write to it (SQLite), or read or write its nodes (PostgreSQL)."""
+        if self.site.backend == "services":
+            with psycopg.connect(**self.site.connection) as connection:
+                connection.execute("lock table db_dbnode in access exclusive mode")
+                time.sleep(seconds)
+            return
+        path = next((self.site.folder / ".aiida").rglob("database.sqlite"))
+        with closing(sqlite3.connect(path, timeout=60.0, isolation_level=None)) as lite:
+            lite.execute("begin immediate")
+            time.sleep(seconds)
+            lite.execute("rollback")
 
     def lose_node(self, seconds: float) -> None:
         """Slurm takes its node for dead; back after ``seconds``."""

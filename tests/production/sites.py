@@ -50,6 +50,11 @@ class Site:
         own |= {"OMP_NUM_THREADS": "1", "SLURM_CONF": self.services["SLURM_CONF"]}
         return os.environ | own | {"PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")])}
 
+    @property
+    def connection(self) -> dict[str, Any]:
+        """How to reach the profile's own database, where that is PostgreSQL."""
+        return _postgres(self.services) | {"dbname": self.database}
+
     def run(self, *words: str | Path, timeout: int = 900) -> subprocess.CompletedProcess[str]:
         """A command in the profile's folder."""
         command = [str(word) for word in words]
@@ -101,14 +106,12 @@ def close_site(site: Site) -> None:
 
 
 def _database(services: dict[str, str]) -> psycopg.Connection[Any]:
-    return psycopg.connect(
-        host=services["POSTGRES_HOST"],
-        port=services["POSTGRES_PORT"],
-        user=services["POSTGRES_USER"],
-        password=services["POSTGRES_PASSWORD"],
-        dbname="postgres",
-        autocommit=True,
-    )
+    return psycopg.connect(**_postgres(services), dbname="postgres", autocommit=True)
+
+
+def _postgres(services: dict[str, str]) -> dict[str, Any]:
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {name: services[f"POSTGRES_{key}"] for name, key in names.items()}
 
 
 def _services_profile(site: Site, name: str) -> None:

@@ -31,6 +31,8 @@ from .sites import Site, close_site, make_site
 CODE: Final = "mlgun@cluster"
 #: Torch evaluates each shot as a graph of its own: a shot is the same to the last bit, whoever flies beside it.
 DYNAMICS: Final = {"threads": 1, "check_every": 5, "evaluator": "torch", "own_graphs": True}
+#: So fast that most shots have met the slab, and have an outcome, within a hundred steps.
+BEAM: Final = {"recipe": "beam", "kinetic_energy": 4.0}
 OPTIONS: Final = GPU | {"rerunnable": True}
 #: s without any change in the database after which a user would look closer.
 SILENCE: Final = 300.0
@@ -50,6 +52,7 @@ print(submit(builder).pk)
 """
 
 COMPARE: Final = """
+from collections import Counter
 import numpy as np
 from aiida_mlgun.science.shot_merge import join_columns
 def tables(pk):
@@ -76,10 +79,11 @@ jobs = [n for n in node.called_descendants if isinstance(n, orm.CalcJobNode)]
 chains = [n for n in node.called if isinstance(n, orm.WorkChainNode)]
 count = lambda nodes: {{str(k): sum(str(n.exit_status) == str(k) for n in nodes)
                        for k in {{n.exit_status for n in nodes}}}}
+count_names = lambda found: dict(Counter(str(name) for table in found for name in table['outcome']))
 print(json.dumps(dict(
     batches=len(soak), shots=len(set(numbers)), asked=asked, lost=asked - len(set(numbers)),
     double=len(numbers) - len(set(numbers)), differ=differ, state=node.process_state.value, status=node.exit_status,
-    jobs=count(jobs), chains=count(chains), excepted=sum(n.is_excepted for n in [*jobs, *chains]),
+    outcomes=count_names(soak), jobs=count(jobs), chains=count(chains), excepted=sum(n.is_excepted for n in [*jobs, *chains]),
     numbered=len({{n.get_job_id() for n in jobs}}),
 )))
 """
@@ -116,7 +120,7 @@ class Soak:
     def calm(self, shots: int, max_steps: int) -> int:
         """All shots in one batch, in peace; the PK of the campaign."""
         dynamics = DYNAMICS | {"max_steps": max_steps}
-        overrides = steps.GUN | {"n_shots": shots, "shots_per_job": shots, "dynamics": dynamics}
+        overrides = steps.GUN | {"n_shots": shots, "shots_per_job": shots, "dynamics": dynamics, "velocity": BEAM}
         words = ("--model", steps.model(self.site), "--slab", steps.assets.slab(), "--molecule", "C2H2")
         return steps.launch(self.site, "gun", CODE, overrides, OPTIONS, *words)
 
@@ -228,14 +232,7 @@ class Soak:
         )
 
     def _count(self, where: str) -> int:
-        service = self.site.services
-        with psycopg.connect(
-            host=service["POSTGRES_HOST"],
-            port=service["POSTGRES_PORT"],
-            user=service["POSTGRES_USER"],
-            password=service["POSTGRES_PASSWORD"],
-            dbname=self.site.database,
-        ) as connection:
+        with psycopg.connect(**self.site.connection) as connection:
             row = connection.execute(f"select count(*) from db_dbnode where {where}").fetchone()  # type: ignore[arg-type]
         assert row is not None
         return int(row[0])
@@ -245,9 +242,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--shots", type=int, default=2, help="per batch")
-    parser.add_argument("--max-steps", type=int, default=250, help="of 1 fs; fewer leave the shots undecided")
+    parser.add_argument("--max-steps", type=int, default=130, help="of 1 fs; fewer leave the shots undecided")
     parser.add_argument("--seed", type=int, default=24, help="of the kills")
-    parser.add_argument("--every", type=float, default=8.0, help="mean seconds between two kills")
+    parser.add_argument("--every", type=float, default=10.0, help="mean seconds between two kills")
     parser.add_argument("--at-once", type=int, default=20, help="batches that are submitted side by side")
     parser.add_argument("--hours", type=float, default=4.0, help="after which the soak gives up")
     parser.add_argument("--keep", action="store_true", help="keep the profile, and leave its daemon running")

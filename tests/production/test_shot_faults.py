@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -187,6 +188,20 @@ def test_a_queue_that_takes_no_job_pauses_and_is_played(
     site.ok("verdi", "process", "play", "--all")
     check(shooting.ended(pk), [0])
     assert last_job(cluster) == before + 1
+
+
+@slow
+@pytest.mark.parametrize(("site", "seconds"), [("services", 20.0), ("embedded", 4.0)], indirect=["site"])
+def test_a_locked_database_delays(seconds: float, shooting: Shooting, cluster: Cluster, breaker: Breaker) -> None:
+    """Locked again and again while the job flies and ends; SQLite gives up after five seconds, so shorter than that."""
+    before = last_job(cluster)
+    pk = shooting.submit()
+    number = in_flight(cluster, before)
+    for _ in range(4):
+        breaker.lock_database(seconds)
+        time.sleep(0.5)
+    assert number not in cluster.jobs()  # it came to its end in that time
+    check(shooting.ended(pk), [0])
 
 
 @slow
