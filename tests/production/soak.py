@@ -83,7 +83,8 @@ count_names = lambda found: dict(Counter(str(name) for table in found for name i
 print(json.dumps(dict(
     batches=len(soak), shots=len(set(numbers)), asked=asked, lost=asked - len(set(numbers)),
     double=len(numbers) - len(set(numbers)), differ=differ, state=node.process_state.value, status=node.exit_status,
-    outcomes=count_names(soak), jobs=count(jobs), chains=count(chains), excepted=sum(n.is_excepted for n in [*jobs, *chains]),
+    outcomes=count_names(soak), jobs=count(jobs), chains=count(chains),
+    excepted=sum(n.is_excepted for n in [*jobs, *chains]),
     numbered=len({{n.get_job_id() for n in jobs}}),
 )))
 """
