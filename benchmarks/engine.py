@@ -72,7 +72,8 @@ FULL_STEPS = 20_000  # the paper's shot
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3, help="how often each row of the table is measured")
-    parser.add_argument("--shots", type=int, default=48, help="real shots, flown to the end")
+    parser.add_argument("--shots", type=int, default=24, help="real shots, flown to the end")
+    parser.add_argument("--repeat", type=int, nargs=2, default=(2, 2), help="of the shipped 24-atom slab, for them")
     parser.add_argument("--ps", type=float, default=10.0, help="length of a whole shot")
     parser.add_argument(
         "--energy", type=float, default=0.8, help="eV, of the beam; at 300 K the shipped model binds none"
@@ -143,19 +144,19 @@ def print_table(timed: dict[Row, dict[str, float]]) -> None:
 
 
 def ensemble(args: argparse.Namespace, folder: Path) -> Any:
-    """Real shots to the end with a second opinion, two processes side by side; or those that lie in ``folder``."""
-    halves = [folder / name for name in ("a", "b")]
-    if not all((half / "shots.json").exists() for half in halves):
+    """Real shots to the end with second opinions, two processes side by side; or those that lie in ``folder``."""
+    if not any(folder.glob("*/shots.json")):
         n = args.shots // 2
         jobs = []
-        for i, half in enumerate(halves):
+        for i, half in enumerate([folder / "a", folder / "b"]):
             command = [sys.executable, str(HERE / "engine_shots.py"), str(half)]
             command += ["--shots", str(n), "--first", str(i * n), "--ps", str(args.ps), "--energy", str(args.energy)]
+            command += ["--repeat", *map(str, args.repeat)]
             half.mkdir(parents=True, exist_ok=True)
             jobs.append(subprocess.Popen(command, env=ENV, stdout=(half / "log").open("w"), stderr=subprocess.STDOUT))
         if any([job.wait() for job in jobs]):
-            sys.exit(f"the ensemble failed; see {halves[0]}/log and {halves[1]}/log")
-    return run("engine_ensemble.py", *map(str, halves))
+            sys.exit(f"the ensemble failed; see {folder}/a/log and {folder}/b/log")
+    return run("engine_ensemble.py", *(str(path.parent) for path in sorted(folder.glob("*/shots.json"))))
 
 
 def print_ensemble(shots: dict[str, Any]) -> None:
