@@ -1,7 +1,7 @@
 """A campaign under fire: random kills every few seconds, and then the same shots as of the undisturbed campaign.
 
 ``make soak`` (``python -m tests.production.soak --batches 60 --seed 7``) starts Slurm, sshd, PostgreSQL and RabbitMQ,
-shoots all shots once in peace, as one batch, and then again in many batches while it kills daemon, workers, jobs, node,
+shoots all shots once in peace, in two batches, and then again in many batches while it kills daemon, workers, jobs, node,
 connections, broker and database, all drawn from one seed.  In between it does what a user would who looks in from time
 to time: it starts a daemon that is dead, plays what AiiDA has paused, and repairs what has no task any more.  Its last
 line is computed from the database: ``soak: batches=… kills=… shots=… lost=0 double=0 outcomes_equal=yes|no``.
@@ -119,11 +119,16 @@ class Soak:
         print(f"{time.monotonic() - self.begun:7.1f} s  {text}", flush=True)
 
     def calm(self, shots: int, max_steps: int) -> int:
-        """All shots in one batch, in peace; the PK of the campaign."""
+        """All shots in two batches, in peace; the PK of the campaign."""
         dynamics = DYNAMICS | {"max_steps": max_steps}
-        overrides = steps.GUN | {"n_shots": shots, "shots_per_job": shots, "dynamics": dynamics, "velocity": BEAM}
+        overrides = steps.GUN | {
+            "n_shots": shots,
+            "shots_per_job": -(-shots // 2),
+            "dynamics": dynamics,
+            "velocity": BEAM,
+        }
         words = ("--model", steps.model(self.site), "--slab", steps.assets.slab(), "--molecule", "C2H2")
-        return steps.launch(self.site, "gun", CODE, overrides, OPTIONS, *words)
+        return steps.launch(self.site, "gun", CODE, overrides, OPTIONS, *words, timeout=7200)
 
     def under_fire(self, pk: int, most_seconds: float) -> None:
         """Break things until the campaign has ended."""

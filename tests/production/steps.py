@@ -48,12 +48,14 @@ def launch(
     overrides: dict[str, Any],
     options: dict[str, Any] | None,
     *words: Any,
+    timeout: int = 900,
 ) -> int:
     """``aiida-mlgun launch … --wait`` with the protocol ``fast``; its PK.  ``options`` None: those of the code."""
     files: list[str | Path] = ["--overrides", site.write(f"{what}.yaml", overrides)]
     if options is not None:
         files += ["--options", site.write("options.yaml", options)]
-    return pk_of(site.ok("aiida-mlgun", "launch", what, *words, "--code", code, "--protocol", "fast", *files, "--wait"))
+    words = (*words, "--code", code, "--protocol", "fast", *files, "--wait")
+    return pk_of(site.ok("aiida-mlgun", "launch", what, *words, timeout=timeout))
 
 
 def curate(site: Site, code: str, options: dict[str, Any] | None) -> int:
