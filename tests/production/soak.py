@@ -1,10 +1,10 @@
 """A campaign under fire: random kills every few seconds, and then the same shots as of the undisturbed campaign.
 
 ``make soak`` (``python -m tests.production.soak --batches 60 --seed 7``) starts Slurm, sshd, PostgreSQL and RabbitMQ,
-shoots all shots once in peace, in two batches, and then again in many batches while it kills daemon, workers, jobs, node,
-connections, broker and database, all drawn from one seed.  In between it does what a user would who looks in from time
-to time: it starts a daemon that is dead, plays what AiiDA has paused, and repairs what has no task any more.  Its last
-line is computed from the database: ``soak: batches=… kills=… shots=… lost=0 double=0 outcomes_equal=yes|no``.
+shoots all shots once in peace, in two batches, and then again in many batches while it kills daemon, workers, jobs,
+node, connections, broker and database, all drawn from one seed. In between it does what a user would who looks in from
+time to time: it starts a daemon that is dead, plays what AiiDA has paused, and repairs what has no task any more. Its
+last line is computed from the database: ``soak: batches=… kills=… shots=… lost=0 double=0 outcomes_equal=yes|no``.
 """
 
 from __future__ import annotations
