@@ -72,7 +72,7 @@ class ShotTracker:
         self.temperature_contact = self.temperature_end = self.energy_contact = float("nan")
         self.events: list[tuple[float, str]] = []
         self._path: list[Floats] = []
-        self._changed_fs = float("-inf")  # last change of the mode or of a bond to the slab
+        self._changed_fs = float("-inf")  # last change of the mode
         self._falling = False
         table, _ = self.reactants.table(positions)
         table[:, :n_slab] = False  # a bond to the slab at the start is made at the first look
@@ -85,9 +85,9 @@ class ShotTracker:
         """Look at the shot now.
 
         ``exploded`` is always told; ``settled`` and ``left`` only if the decision is ``early``.  Settled: bound in one
-        final mode, with the same bonds to the slab, for ``settle_fs``.  Left: not bound, moving up, every atom (but
-        hydrogens that stay on the slab) at least ``leave_height`` above the surface plane, or without such a height
-        every piece free for ever (:func:`~aiida_mlgun.science.flight_height.is_free`).
+        final mode for ``settle_fs`` without a break, whichever bonds make that mode.  Left: not bound, moving up, every
+        atom (but hydrogens that stay on the slab) at least ``leave_height`` above the surface plane, or without such a
+        height every piece free for ever (:func:`~aiida_mlgun.science.flight_height.is_free`).
 
         :param positions: (n, 3), Å, not wrapped into the cell; velocities: (n, 3), Å/fs.
         """
@@ -180,7 +180,7 @@ class ShotTracker:
         index = np.arange(len(centres), dtype=np.float64)
         self._path.append(np.column_stack([np.full(len(centres), t_fs), index, centres]))
         self.min_height = min(self.min_height, float(centres[:, 2].min()))
-        distances, surface = one.distances(positions), self.watch.surface
+        distances = one.distances(positions)
         if np.isnan(self.contact_fs):
             touching = distances[:, : one.n_slab] < CONTACT * one.radii[:, : one.n_slab]
             if touching.any():
@@ -190,8 +190,6 @@ class ShotTracker:
             began_fs, events = news
             for event in events:
                 self._note(*event)
-            if not np.array_equal(self.watch.surface, surface):
-                self._changed_fs = max(self._changed_fs, began_fs)
             if np.isnan(self.bond_fs) and self.watch.surface.any():
                 self.bond_fs = self.watch.first_bond_fs()
             self._call(began_fs, self.watch.describe())

@@ -60,6 +60,18 @@ def test_bonds_that_hop_within_one_mode_are_one_outcome(flight: Any, si001: Any)
     assert tracker.final(780.0).mode == "precursor"
 
 
+def test_a_product_that_hops_between_dimers_settles_in_its_mode(flight: Any, si001: Any) -> None:
+    tracker, show = flight()
+    here = astride(si001)
+    there = here + si001.positions[13] - si001.positions[12]
+    show(0, 10.0)
+    ends = [show(t, 1.75, 0.0, there if t // 60 % 2 else here) for t in range(20, 140, 20)]
+    assert ends == [None] * 5 + ["settled"]  # on top since 20 fs
+    made = {text for _, text in tracker.events if "made" in text}
+    assert made >= {f"bond made C{i}-Si{j}" for i, pair in ((0, (12, 13)), (1, (14, 15))) for j in pair}
+    assert tracker.final(120.0).mode == "on_top CC"
+
+
 def test_a_mode_that_comes_and_goes_needs_half_of_the_time(flight: Any, si001: Any) -> None:
     tracker, show = flight(settle_fs=200.0)
     both = astride(si001)
