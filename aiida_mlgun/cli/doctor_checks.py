@@ -19,6 +19,7 @@ from aiida.plugins.entry_point import load_entry_point
 
 from .. import __version__
 from ..contract.manifest import SCHEMA
+from .listening import listeners
 from .scheduling import environment_of, options_of
 
 #: Configuration → the least value, and why.
@@ -110,6 +111,11 @@ def _daemon(manager: Manager) -> Finding:
         return Finding("fault", "daemon", _first_line(error), "verdi daemon restart")
     if not workers:
         return Finding("fault", "daemon", "running without workers", "verdi daemon incr 1")
+    heard = listeners()
+    if heard is not None and heard < len(workers):
+        deaf = f"{len(workers) - heard} of {len(workers)} workers"
+        detail = f"{deaf} do not hear the broker (if they started just now, look again)"
+        return Finding("fault", "daemon", detail, "verdi daemon restart")
     return Finding("ok", "daemon", f"{len(workers)} worker{'s' if len(workers) > 1 else ''}")
 
 

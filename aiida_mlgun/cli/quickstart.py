@@ -22,6 +22,7 @@ from ..data.model import ModelData
 from ..report import page
 from .collect import collect
 from .embedded import PROFILE, environment, load_embedded_profile, local_code, verdi
+from .listening import make_listen
 from .report_outcomes import print_outcomes
 from .root import cli, refusals
 from .structures import molecule_node, slab_node
@@ -52,8 +53,9 @@ def quickstart(output: Path, n_shots: int | None, recipe_file: Path, keep_daemon
     echo.echo_report("profile and daemon")
     load_embedded_profile()
     code, versions = local_code(), environment().store()
-    verdi("-p", PROFILE, "daemon", "start", "2") if not _daemon_runs() else verdi("-p", PROFILE, "daemon", "restart")
+    verdi("-p", PROFILE, "daemon", *(("restart",) if _daemon_runs() else ("start", "2")))
     try:
+        make_listen(1, lambda: verdi("-p", PROFILE, "daemon", "restart"))
         gun = _run(recipe, code, versions)
     finally:
         if not keep_daemon:

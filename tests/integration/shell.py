@@ -10,6 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+#: AiiDA's workers may miss their broker's address at the start.
+LISTEN = """
+import subprocess
+from aiida_mlgun.cli.listening import make_listen
+make_listen(1, lambda: subprocess.run(['verdi', 'daemon', 'restart'], check=True, capture_output=True))
+print(1)
+"""
 
 
 def run(folder: Path, *words: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
@@ -48,6 +55,7 @@ def daemon(folder: Path, name: str) -> Iterator[Path]:
         done = run(folder, "verdi", *words.split())
         assert done.returncode == 0, done.stdout + done.stderr
     try:
+        ask(folder, LISTEN)
         yield folder
     finally:
         run(folder, "verdi", "daemon", "stop")

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import psycopg
 
+from tests.integration.shell import LISTEN
+
 BIN: Final = Path(sys.executable).parent
 PROJECT: Final = Path(__file__).resolve().parents[2]
 #: Computer label → transport; both reach the same cluster.
@@ -90,6 +92,7 @@ def make_site(folder: Path, services: dict[str, str], backend: str) -> Site:
         site.ok("verdi", "presto", "--use-zeromq", "-n", "-p", name)
     site.ask(SETTINGS)
     site.ok("verdi", "daemon", "start", "1")
+    site.ask(LISTEN)
     for label, transport in TRANSPORTS.items():
         _computer(site, label, transport)
     site.ask(POLLING)
