@@ -83,9 +83,9 @@ def test_it_stops_by_precision_is_killed_and_extended(profile: Path) -> None:
     assert all(first["cleaned"]) and len(first["cleaned"]) == first["jobs"] + 1  # the equilibration's too
     assert sum("share" in line for line in first["reports"]) >= 1
 
-    # all 20 are wanted now, one after the other; somebody kills it when it has begun
+    # 28 are wanted now, one after the other; somebody kills it when it has begun
     (profile / "one.yaml").write_text(yaml.safe_dump({"precision": None, "jobs_at_once": 1}), encoding="utf-8")
-    launch(profile, "--extend", str(first["pk"]), "--overrides", "one.yaml", "--n-shots", "20")
+    launch(profile, "--extend", str(first["pk"]), "--overrides", "one.yaml", "--n-shots", "28")
     end = time.monotonic() + 400
     while (second := story(profile))["jobs"] < 1 and time.monotonic() < end:
         time.sleep(2.0)
@@ -111,16 +111,16 @@ def test_it_stops_by_precision_is_killed_and_extended(profile: Path) -> None:
     launch(profile, "--extend", str(second["pk"]), "--jobs-at-once", "3", "--wait")
     third = story(profile)
     summary = third["summary"]
-    assert (third["status"], third["tally"], summary["n_shots"], summary["n_lost"]) == (0, [[0, 20]], 20, 0)
+    assert (third["status"], third["tally"], summary["n_shots"], summary["n_lost"]) == (0, [[0, 28]], 28, 0)
     assert summary["n_before"] >= first["summary"]["n_shots"] + 4
-    assert third["shots"] == list(range(summary["n_before"], 20))
-    assert sum(row["n"] for row in summary["table"]) == 20
+    assert third["shots"] == list(range(summary["n_before"], 28))
+    assert sum(row["n"] for row in summary["table"]) == 28
 
     done = run(profile, "aiida-mlgun", "report", str(third["pk"]), "-o", "page")
     assert done.returncode == 0, done.stderr
     taken = summary["n_before"]
-    assert f"20 shots finished ({taken} of them taken over from an earlier campaign)." in done.stdout
+    assert f"28 shots finished ({taken} of them taken over from an earlier campaign)." in done.stdout
     count = run(profile, "aiida-mlgun", "shots", "query", "--campaign", str(third["pk"]), "--count")
     assert count.returncode == 0, count.stderr
     rows = [line.split() for line in count.stdout.splitlines()[2:] if line.strip()]
-    assert sum(int(row[1]) for row in rows) == 20, count.stdout
+    assert sum(int(row[1]) for row in rows) == 28, count.stdout
