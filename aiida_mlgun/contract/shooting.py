@@ -125,7 +125,8 @@ class Output:
 class Decision:
     """When a shot is over before ``max_steps`` (row G7).  ``early`` False runs every shot to the end.
 
-    :param settle_fs: bound in the same mode without a break for this long: decided.
+    :param settle_fs: bound in the same mode without a break for this long: decided.  At the last step a mode counts if
+        it was held for half of this time.
     :param leave_height: unbound, moving up, and the whole molecule at least this far (Å) above the surface plane: left.
         None: so high that it can never feel again what it left behind (``science.flight_height``).
     :param explosion_temperature: the molecule's internal kinetic temperature (K) above which it is torn apart.

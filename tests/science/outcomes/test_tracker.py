@@ -48,7 +48,7 @@ def test_falling_molecule_has_not_left(flight: Any) -> None:
 
 
 def test_bonds_that_hop_within_one_mode_are_one_outcome(flight: Any, si001: Any) -> None:
-    """A hot product exchanges its bond every 60 fs: it never settles, and is at its end what it was all the time."""
+    """A hot precursor exchanges its bond every 60 fs, and is at its end what it was all the time."""
     tracker, show = flight()
     first, other = upright(0.8), upright(0.8) + si001.positions[13] - si001.positions[12]
     show(0, 10.0)
