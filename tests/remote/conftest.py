@@ -47,13 +47,16 @@ def extracted_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_mace() -> Callable[[str], torch.nn.Module]:
-    """``small_mace("float64")``: 8 channels, two layers, r_max 4 Å, with ZBL repulsion; random but always the same."""
+def small_mace() -> Callable[..., torch.nn.Module]:
+    """``small_mace("float64")``: 8 channels, two layers, r_max 4 Å, with ZBL repulsion; random but always the same.
+
+    Made larger by ``max_ell`` and ``correlation``; both are 3 in MACE's foundation models.
+    """
     from e3nn import o3
     from mace import modules
 
     @functools.cache
-    def make(dtype: str) -> torch.nn.Module:
+    def make(dtype: str, max_ell: int = 2, correlation: int = 2) -> torch.nn.Module:
         state, default = torch.get_rng_state(), torch.get_default_dtype()
         torch.manual_seed(7)
         torch.set_default_dtype(torch.float64)
@@ -62,7 +65,7 @@ def small_mace() -> Callable[[str], torch.nn.Module]:
                 r_max=R_MAX,
                 num_bessel=6,
                 num_polynomial_cutoff=5,
-                max_ell=2,
+                max_ell=max_ell,
                 interaction_cls=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
                 interaction_cls_first=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
                 num_interactions=2,
@@ -72,7 +75,7 @@ def small_mace() -> Callable[[str], torch.nn.Module]:
                 atomic_energies=np.array([-13.6, -1030.0, -7800.0]),
                 avg_num_neighbors=8.0,
                 atomic_numbers=list(SPECIES),
-                correlation=2,
+                correlation=correlation,
                 gate=torch.nn.functional.silu,
                 pair_repulsion=True,
                 radial_MLP=[16, 16],

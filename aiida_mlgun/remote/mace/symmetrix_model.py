@@ -13,7 +13,9 @@ import copy
 import io
 import json
 import os
+import shlex
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -36,7 +38,14 @@ from .rebuild import MaceModel
 #: Points of the radial splines.  Forces then lie within about 1e-6 of the largest; with the package's own 256 within
 #: 9e-5, 5 % faster for a large model; with 4096 within 1e-8, but the tables leave the cache: up to 45 % slower.
 SPLINE_POINTS = 1024
+#: How it computes, the first that can do the model.  Both give the same numbers to rounding; with ``capacity`` the
+#: products of the first layer are compiled too and buffers are used twice: a quarter to two fifths less time on a CPU
+#: (docs/topics/performance.md).  What it does on a GPU depends on the memory that is free, so there it is not asked for.
+_PROFILES = {"cpu": ("capacity", "speed"), "cuda": ("speed",)}
 _COMPILERS = ("c++", "g++", "clang++")
+#: The products are one long straight line of code: at its level GCC 12 looks for common parts in it for two minutes and
+#: finds nothing that helps; with these 6 s, and the kernel is as fast.
+_SWIFT = ("-fno-tree-pre", "-fno-code-hoisting")
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
@@ -58,7 +67,7 @@ class SymmetrixModel:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(data, file)
             file.flush()
-            self._native = _built(file.name, dtype)
+            self._native = _built(file.name, dtype, _PROFILES[device])
         self.r_max = float(data["r_cut"])
         self.numbers: list[int] = [int(z) for z in self._native.atomic_numbers]
         self._generation = 0
@@ -113,31 +122,49 @@ def _extracted(model: MaceModel, numbers: list[int], head: str) -> dict[str, Any
     return data
 
 
-def _built(path: str, dtype: str) -> Any:
-    """The compiled model.  Set-up: seconds if the kernel is in the cache, else up to minutes."""
-    with _quiet_start():
-        from symmetrix import Symmetrix
+def _built(path: str, dtype: str, profiles: tuple[str, ...]) -> Any:
+    """The compiled model.  Set-up: seconds if the kernels are in the cache, else up to minutes."""
+    failed: Exception | None = None
+    for profile in profiles:
+        with _quiet_start(_swift_compiler()):
+            from symmetrix import Symmetrix
 
-        try:
-            return Symmetrix(path, dtype=dtype, execution_profile="speed", streamed_edges="direct").evaluator
-        except (OSError, RuntimeError, ValueError) as error:
-            if not (os.environ.get("CXX") or any(shutil.which(name) for name in _COMPILERS)):
-                message = (
-                    f"evaluator symmetrix compiles a kernel when a job starts, and here is no C++20 compiler (looked "
-                    f"for $CXX, {', '.join(_COMPILERS)}). Load one in the code's prepend_text, or use evaluator: torch."
-                )
-                raise RefusedError(message) from error
-            raise RefusedError(f"evaluator symmetrix can't start: {_first(error)}") from error
+            try:
+                return Symmetrix(path, dtype=dtype, execution_profile=profile, streamed_edges="direct").evaluator
+            except (OSError, RuntimeError, ValueError) as error:
+                failed = error
+    assert failed is not None
+    if not (os.environ.get("CXX") or any(shutil.which(name) for name in _COMPILERS)):
+        message = (
+            f"evaluator symmetrix compiles a kernel when a job starts, and here is no C++20 compiler (looked "
+            f"for $CXX, {', '.join(_COMPILERS)}). Load one in the code's prepend_text, or use evaluator: torch."
+        )
+        raise RefusedError(message) from failed
+    raise RefusedError(f"evaluator symmetrix can't start: {_first(failed)}") from failed
+
+
+def _swift_compiler() -> dict[str, str]:
+    """``CXX`` with :data:`_SWIFT`, where the compiler knows these flags; else nothing."""
+    try:
+        command = [*shlex.split(os.environ.get("CXX") or _COMPILERS[0]), *_SWIFT]
+        trial = [*command, "-fsyntax-only", "-x", "c++", os.devnull]
+        known = subprocess.run(trial, capture_output=True, timeout=60, check=False).returncode == 0
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return {}
+    return {"CXX": shlex.join(command)} if known else {}
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
-    """The native part reads its number of threads, and whether to give advice, from the environment when loaded."""
+def _quiet_start(others: dict[str, str] | None = None) -> Iterator[None]:
+    """The native part reads its number of threads, and whether to give advice, from the environment when loaded.
+
+    :param others: more of the environment, meanwhile.
+    """
     # "automatic" looks up who owns its BLAS at each product, by name: 18 ms a step.  "unsafe" uses it without asking,
     # which is safe where one thread calls it: a fifth less time for large models, and the same bits in every batch
     alone = torch.get_num_threads() == 1
     os.environ.setdefault("SYMMETRIX_HOST_WORKER_BLAS", "unsafe" if alone else "off")
-    wanted = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "KOKKOS_DISABLE_WARNINGS": "1"}
+    wanted = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "KOKKOS_DISABLE_WARNINGS": "1", **(others or {})}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

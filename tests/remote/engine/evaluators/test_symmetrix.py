@@ -19,7 +19,7 @@ from aiida_mlgun.remote.engine.evaluators import SymmetrixMace, System, TorchMac
 from aiida_mlgun.remote.engine.integrator import inertia, nve_init, nve_step
 from aiida_mlgun.remote.mace import symmetrix_model
 
-Make = Callable[[str], torch.nn.Module]
+Make = Callable[..., torch.nn.Module]
 
 
 def _free(evaluate: SymmetrixMace) -> SymmetrixMace:
@@ -50,6 +50,25 @@ def test_float32_keeps_what_changes(
     rounding = probe.ROUNDING[torch.float32] * len(system)  # what the probe of each job reckons with
     torch.testing.assert_close(mixed - mixed[0], exact - exact[0], rtol=0, atol=rounding)
     torch.testing.assert_close(pushed, forces, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+def test_a_model_like_the_foundation_models(
+    small_mace: Make, system: System, rows: torch.Tensor, dtype: torch.dtype
+) -> None:
+    """Vectors, correlation 3: their products are a kernel of their own, and no batch is to be seen in its numbers."""
+    model = small_mace("float64", max_ell=3, correlation=3)
+    energies, forces = TorchMace(model, system)(rows)
+    evaluate = SymmetrixMace(model, system, dtype=dtype)
+    assert evaluate._program._native.m0_implementation == "host_plugin"
+    told, pushed = evaluate(rows, range(5))
+    exact = dtype == torch.float64
+    torch.testing.assert_close(told - told[0], energies - energies[0], rtol=0, atol=1e-7 if exact else 1e-4)
+    torch.testing.assert_close(pushed, forces, rtol=0, atol=1e-5 if exact else 2e-4)
+    assert float(forces.abs().max()) > 0.1
+    for some in ([2], [4, 0], [1, 3, 2]):
+        e, f = _free(evaluate)(rows[some], range(len(some)))
+        assert torch.equal(e, told[some]) and torch.equal(f, pushed[some])
 
 
 def test_two_hundred_steps_do_not_see_the_batch(slab_and_gas: Atoms, symmetrix: SymmetrixMace) -> None:
@@ -125,6 +144,35 @@ def test_what_it_can_not_do_is_refused_by_name(
     monkeypatch.setattr(symmetrix_model, "find_spec", lambda name: None)
     with pytest.raises(RefusedError, match=r"not installed. Install aiida-mlgun\[symmetrix\]"):
         SymmetrixMace(compact, system)
+
+
+def test_the_way_it_can_not_compute_gives_place_to_the_next(
+    compact: torch.nn.Module,
+    system: System,
+    symmetrix: SymmetrixMace,
+    rows: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And both ways of computing give the same numbers."""
+    energies, forces = _free(symmetrix)(rows)
+    monkeypatch.setattr(symmetrix_model, "_PROFILES", {"cpu": ("no such profile", "speed")})
+    told, pushed = SymmetrixMace(compact, system)(rows)
+    torch.testing.assert_close(told, energies, rtol=0, atol=1e-11)
+    torch.testing.assert_close(pushed, forces, rtol=0, atol=1e-11)
+    monkeypatch.setattr(symmetrix_model, "_PROFILES", {"cpu": ("no such profile",)})
+    with pytest.raises(RefusedError, match="symmetrix can't start: .*execution_profile"):
+        SymmetrixMace(compact, system)
+
+
+def test_a_compiler_that_does_not_know_the_flags_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "g++ -O1")
+    assert symmetrix_model._swift_compiler() == {"CXX": "g++ -O1 -fno-tree-pre -fno-code-hoisting"}
+    other = tmp_path / "other++"
+    other.write_text("#!/bin/sh\ncase \"$*\" in *-fno-tree-pre*) exit 1;; esac\nexec g++ \"$@\"\n")
+    other.chmod(0o755)
+    for command in (str(other), str(tmp_path / "none"), "g++ 'unbalanced"):
+        monkeypatch.setenv("CXX", command)
+        assert symmetrix_model._swift_compiler() == {}
 
 
 def test_without_a_compiler_it_says_so(
