@@ -40,7 +40,7 @@ from .rebuild import MaceModel
 SPLINE_POINTS = 1024
 #: How it computes, the first that can do the model.  Both give the same numbers to rounding; with ``capacity`` the
 #: products of the first layer are compiled too and buffers are used twice: a quarter to two fifths less time on a CPU
-#: (docs/topics/performance.md).  What it does on a GPU depends on the memory that is free, so there it is not asked for.
+#: (docs/topics/performance.md).  On a GPU it computes as the free memory allows, now so, now so: not asked for there.
 _PROFILES = {"cpu": ("capacity", "speed"), "cuda": ("speed",)}
 _COMPILERS = ("c++", "g++", "clang++")
 #: The products are one long straight line of code: at its level GCC 12 looks for common parts in it for two minutes and
