@@ -168,7 +168,7 @@ def test_a_compiler_that_does_not_know_the_flags_is_left_alone(tmp_path: Path, m
     monkeypatch.setenv("CXX", "g++ -O1")
     assert symmetrix_model._swift_compiler() == {"CXX": "g++ -O1 -fno-tree-pre -fno-code-hoisting"}
     other = tmp_path / "other++"
-    other.write_text("#!/bin/sh\ncase \"$*\" in *-fno-tree-pre*) exit 1;; esac\nexec g++ \"$@\"\n")
+    other.write_text('#!/bin/sh\ncase "$*" in *-fno-tree-pre*) exit 1;; esac\nexec g++ "$@"\n')
     other.chmod(0o755)
     for command in (str(other), str(tmp_path / "none"), "g++ 'unbalanced"):
         monkeypatch.setenv("CXX", command)
