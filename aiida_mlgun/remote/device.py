@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import torch
 
 from ..contract.errors import RefusedError
@@ -34,3 +37,11 @@ def versions() -> dict[str, str]:
         found["cuda"] = str(torch.version.cuda)
         found["gpu"] = torch.cuda.get_device_name()
     return found
+
+
+def machine() -> dict[str, str]:
+    """:func:`versions` with the CPU's name: libraries choose by it how they sum, so last digits depend on it."""
+    names = Path("/proc/cpuinfo")
+    lines = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return versions() | {"cpu": found[0] if found else platform.processor() or platform.machine()}

@@ -15,7 +15,7 @@ from ..contract.jobs import ShootJob
 from ..contract.status import OK
 from ..science.aim import Shot
 from ..science.starts import place_all
-from .device import choose, set_threads, versions
+from .device import choose, machine, set_threads
 from .engine.checkpoint import Checkpoints
 from .engine.evaluator import Evaluator
 from .engine.evaluators import make_evaluator
@@ -60,7 +60,8 @@ def run(job: ShootJob, folder: Path) -> RunResult:
         progress = ShotProgress(
             folder, job.n_shots, books, record["evaluator"], job.dynamics.max_steps, before.steps if before else 0
         )
-        crew = Crew(job, shots, r_max, books, checkpoints, progress, stop)
+        here = machine() | {"kernels": " ".join(record["kernels"])}
+        crew = Crew(job, shots, r_max, books, checkpoints, progress, stop, here)
         body = inertia(atomic_masses[target.numbers], starts.fixed(job.fixed_layers), device)
         snapshot = checkpoints.snapshot(before, device) if before else None
         status, detail, numbers = crew.fly(evaluate, body, width.rows, snapshot)
@@ -69,7 +70,7 @@ def run(job: ShootJob, folder: Path) -> RunResult:
             "evaluators": record,
             "widths": list(width.table),
             "aim_height": job.aim.height,
-            "resumed": _resumed(before, record["evaluator"], said),
+            "resumed": _resumed(before, here | {"evaluator": record["evaluator"]}, said),
             "seconds": stop.seconds,
             "steps_per_s": numbers["steps"] / stop.seconds,
         }
@@ -115,11 +116,10 @@ def _width(
     return find_width(evaluate, torch.as_tensor(first, device=device), len(shots), memory)
 
 
-def _resumed(before: ShootGeneration | None, evaluator: str, said: tuple[str, ...]) -> dict[str, Any] | None:
+def _resumed(before: ShootGeneration | None, now: dict[str, str], said: tuple[str, ...]) -> dict[str, Any] | None:
     """Where the run began, and whether its numbers are still those of one run: ``changed`` names what is new."""
     if before is None:
         return {"shots": 0, "steps": 0, "changed": [], "said": list(said)} if said else None
-    now = versions() | {"evaluator": evaluator}
     then = before.environment | {"evaluator": before.evaluator}
     changed = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
     return {"shots": before.shots, "steps": before.steps, "changed": changed, "said": list(said)}

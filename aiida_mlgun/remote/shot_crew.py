@@ -10,7 +10,6 @@ from ..contract.jobs import ShootJob
 from ..contract.status import OK
 from ..science.aim import Shot
 from ..science.outcomes import ShotTracker
-from .device import versions
 from .engine.checkpoint import Checkpoints
 from .engine.evaluator import Evaluator
 from .engine.flight import Landed, Launch
@@ -31,6 +30,7 @@ class Crew:
     :param job: with numbers for its heights.
     :param shots: all of the job, the first one first.
     :param r_max: Å, the model's cutoff.
+    :param environment: what the numbers' last digits hang on, for the checkpoints.
     """
 
     def __init__(
@@ -42,10 +42,11 @@ class Crew:
         checkpoints: Checkpoints,
         progress: ShotProgress,
         stop: Stop,
+        environment: dict[str, str],
     ) -> None:
         self.job, self.shots, self.r_max = job, shots, r_max
         self.books, self.checkpoints, self.progress, self.stop = books, checkpoints, progress, stop
-        self._environment = versions()
+        self._environment = environment
         self._recorders: dict[int, Recorder] = {}
         before = checkpoints.newest
         self._seconds_before = before.seconds if before else 0.0

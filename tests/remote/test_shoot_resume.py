@@ -19,6 +19,7 @@ from aiida_mlgun.contract.jobs import ShootJob
 from aiida_mlgun.contract.resuming import fingerprint
 from aiida_mlgun.contract.shooting import Aim, Decision, Dynamics, Output, Velocity
 from aiida_mlgun.remote import shoot
+from aiida_mlgun.remote.device import machine
 from aiida_mlgun.remote.engine.stop import Stop
 from aiida_mlgun.remote.io import write_frames
 from aiida_mlgun.remote.mace import load_model
@@ -157,6 +158,22 @@ def test_a_job_that_the_scheduler_begins_anew_finds_its_own_checkpoint(new_folde
     result = shoot.run(job(), folder)
     assert (result.status, result.numbers["resumed"]["changed"]) == ("ok", [])
     assert result.numbers["resumed"]["steps"] > 0
+
+
+def test_another_cpu_and_other_kernels_are_named(new_folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flags that another node's compiler would add make another kernel, whose last digits may differ."""
+    shipped = assets.shipped_models()[assets.COMPACT_MODEL]
+    monkeypatch.setattr(shoot, "load_model", lambda folder, device, dtype: load_model(shipped, device, dtype))
+    folder, work = new_folder("job"), job(evaluator="symmetrix")
+    assert fly(work, folder, asks=20) == "wall_time"
+    monkeypatch.setenv("CXX", "c++ -DANOTHER_NODE")
+    here = machine()
+    monkeypatch.setattr(shoot, "machine", lambda: here | {"cpu": "of another node"})
+    assert here["cpu"].strip() and here["python"]
+    Countdown.asks = LATE
+    result = shoot.run(work, folder)
+    assert (result.status, result.numbers["resumed"]["changed"]) == ("ok", ["cpu", "kernels"])
+    assert len(result.numbers["evaluators"]["kernels"]) == 2
 
 
 def test_another_jobs_checkpoint_is_refused_by_name(new_folder: Folder) -> None:

@@ -74,6 +74,7 @@ def make_evaluator(
             "slope_share": probe.GRADIENT_TOLERANCE,
         },
         "tried": chosen.tried,
+        "kernels": chosen.tried[-1].get("kernels", []),
         "seconds": time.monotonic() - start,
     }
     return evaluator, record
@@ -111,6 +112,7 @@ class _Choice:
                 told |= {"status": "unavailable", "detail": str(error), "seconds": time.monotonic() - start}
                 continue
             told["setup_seconds"] = time.monotonic() - start
+            told["kernels"] = sorted({key for member in members for key in getattr(member, "kernels", ())})
             found = [self._probe(member, k) for k, member in enumerate(members)]
             for key in ("energy_error", "force_error", "slope_error"):
                 worst = max(getattr(one, key) for one in found)

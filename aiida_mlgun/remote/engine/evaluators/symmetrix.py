@@ -1,4 +1,4 @@
-"""A MACE model run by symmetrix-xl; measured 15 to 20 times faster than torch on a CPU."""
+"""A MACE model run by symmetrix-xl; measured 14 to 17 times faster than MACE's modules on a CPU."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class SymmetrixMace:
         elements = sorted({int(z) for z in system.numbers})
         precision = str(dtype).removeprefix("torch.")
         self._program = SymmetrixModel(model, elements, known.heads[known.head], precision, device.type)
+        self.kernels = tuple(key[:16] for key in self._program.kernels if key)
         self.r_max, self.n_atoms = self._program.r_max, len(system)
         self.device, self.dtype = device, dtype
         self.lists = SkinLists(self.n_atoms, system.cell, system.pbc, self.r_max, skin, _CPU, torch.float64)
