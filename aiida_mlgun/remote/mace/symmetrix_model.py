@@ -56,6 +56,8 @@ class SymmetrixModel:
     :param dtype: ``float64`` or ``float32``; energies and forces come as float64 either way.
     :param device: ``cpu`` or ``cuda``: what the installed package has to be built for.
     :raises RefusedError: ``symmetrix-xl`` is not installed, can't do this model, or finds no compiler.
+
+    ``note`` says why it does not compute in the fastest way; empty if it does.
     """
 
     def __init__(self, model: MaceModel, numbers: list[int], head: str, dtype: str, device: str = "cpu") -> None:
@@ -67,7 +69,7 @@ class SymmetrixModel:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(data, file)
             file.flush()
-            built = _built(file.name, dtype, _PROFILES[device])
+            built, self.note = _built(file.name, dtype, _PROFILES[device])
         self._native = built.evaluator
         #: What the numbers' last digits hang on: the keys (SHA-256) of its kernels, made of source, compiler and CPU.
         self.kernels = (built.jit_cache_key, *(one.get("cache_key", "") for one in built.jit_operator_modules.values()))
@@ -125,17 +127,21 @@ def _extracted(model: MaceModel, numbers: list[int], head: str) -> dict[str, Any
     return data
 
 
-def _built(path: str, dtype: str, profiles: tuple[str, ...]) -> Any:
-    """The package's calculator with the compiled model.  Set-up: 1 s if the kernels are in the cache, else about 10."""
+def _built(path: str, dtype: str, profiles: tuple[str, ...]) -> tuple[Any, str]:
+    """The package's calculator with the compiled model, and a word on what failed before.
+
+    Set-up: 1 s if the kernels are in the cache, else about 10.
+    """
     failed: Exception | None = None
+    note = ""
     for profile in profiles:
         with _quiet_start(_swift_compiler()):
             from symmetrix import Symmetrix
 
             try:
-                return Symmetrix(path, dtype=dtype, execution_profile=profile, streamed_edges="direct")
+                return Symmetrix(path, dtype=dtype, execution_profile=profile, streamed_edges="direct"), note
             except (OSError, RuntimeError, ValueError) as error:
-                failed = error
+                failed, note = error, f"not by its profile {profile}: {_first(error)}"
     assert failed is not None
     if not (os.environ.get("CXX") or any(shutil.which(name) for name in _COMPILERS)):
         message = (

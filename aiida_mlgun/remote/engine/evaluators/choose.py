@@ -112,6 +112,7 @@ class _Choice:
                 told |= {"status": "unavailable", "detail": str(error), "seconds": time.monotonic() - start}
                 continue
             told["setup_seconds"] = time.monotonic() - start
+            told["detail"] = "; ".join(sorted({str(getattr(member, "note", "")) for member in members} - {""}))
             told["kernels"] = sorted({key for member in members for key in getattr(member, "kernels", ())})
             found = [self._probe(member, k) for k, member in enumerate(members)]
             for key in ("energy_error", "force_error", "slope_error"):

@@ -43,6 +43,7 @@ class SymmetrixMace:
         elements = sorted({int(z) for z in system.numbers})
         precision = str(dtype).removeprefix("torch.")
         self._program = SymmetrixModel(model, elements, known.heads[known.head], precision, device.type)
+        self.note = self._program.note
         self.kernels = tuple(key[:16] for key in self._program.kernels if key)
         self.r_max, self.n_atoms = self._program.r_max, len(system)
         self.device, self.dtype = device, dtype

@@ -156,7 +156,10 @@ def test_the_way_it_can_not_compute_gives_place_to_the_next(
     """And both ways of computing give the same numbers."""
     energies, forces = _free(symmetrix)(rows)
     monkeypatch.setattr(symmetrix_model, "_PROFILES", {"cpu": ("no such profile", "speed")})
-    told, pushed = SymmetrixMace(compact, system)(rows)
+    other = SymmetrixMace(compact, system)
+    assert other.note.startswith("not by its profile no such profile: ") and symmetrix.note == ""
+    assert len(symmetrix.kernels) == 2 and set(other.kernels) < set(symmetrix.kernels)
+    told, pushed = other(rows)
     torch.testing.assert_close(told, energies, rtol=0, atol=1e-11)
     torch.testing.assert_close(pushed, forces, rtol=0, atol=1e-11)
     monkeypatch.setattr(symmetrix_model, "_PROFILES", {"cpu": ("no such profile",)})
