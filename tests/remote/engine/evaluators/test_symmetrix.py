@@ -203,6 +203,41 @@ print(evaluate(torch.tensor([[[0.0, 0, 0], [0.8, 0, 0]]]).double())[0].tolist())
 """
 
 
+TWO_THREADS = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+torch.set_num_threads(2)
+from aiida_mlgun.assets import COMPACT_MODEL, shipped_models
+from aiida_mlgun.remote.engine.evaluators import SymmetrixMace, System, TorchMace
+from aiida_mlgun.remote.mace import load_model
+told = np.load(sys.argv[1])
+rows, system = torch.from_numpy(told["rows"]), System(told["numbers"], told["cell"], told["pbc"])
+model = load_model(Path(shipped_models()[COMPACT_MODEL]), "cpu", "float64")
+evaluate = SymmetrixMace(model, system)
+energies, forces = evaluate(rows, range(5))
+torch.testing.assert_close(forces, TorchMace(model, system)(rows)[1], rtol=0, atol=1e-5)
+for _ in range(100):
+    e, f = evaluate(rows, range(5))
+    assert torch.equal(e, energies) and torch.equal(f, forces), "again"
+for some in ([0], [2], [4, 0], [1, 3, 2]):
+    evaluate.forget(range(5))
+    e, f = evaluate(rows[some], range(len(some)))
+    assert torch.equal(e, energies[some]) and torch.equal(f, forces[some]), some
+"""
+
+
+def test_two_threads_give_the_same_bits_each_time_and_in_every_batch(
+    system: System, rows: torch.Tensor, tmp_path: Path
+) -> None:
+    told = tmp_path / "told.npz"
+    np.savez(told, rows=rows.numpy(), numbers=system.numbers, cell=system.cell, pbc=system.pbc)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    command = [sys.executable, "-W", "ignore", "-c", TWO_THREADS, str(told)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_its_kernels_lie_in_a_private_folder_and_it_gives_no_advice(tmp_path: Path) -> None:
     cache = tmp_path / "kernels"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "KOKKOS_"))}
