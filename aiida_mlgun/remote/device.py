@@ -40,8 +40,9 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """:func:`versions` with the CPU's name: libraries choose by it how they sum, so last digits depend on it."""
+    """:func:`versions` with the CPU's name and torch's threads: libraries choose by them in what order they sum."""
     names = Path("/proc/cpuinfo")
     lines = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
     found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return versions() | {"cpu": found[0] if found else platform.processor() or platform.machine()}
+    cpu = found[0] if found else platform.processor() or platform.machine()
+    return versions() | {"cpu": cpu, "threads": str(torch.get_num_threads())}

@@ -169,7 +169,7 @@ def test_another_cpu_and_other_kernels_are_named(new_folder: Folder, monkeypatch
     monkeypatch.setenv("CXX", "c++ -DANOTHER_NODE")
     here = machine()
     monkeypatch.setattr(shoot, "machine", lambda: here | {"cpu": "of another node"})
-    assert here["cpu"].strip() and here["python"]
+    assert here["cpu"].strip() and here["python"] and here["threads"] == "1"
     Countdown.asks = LATE
     result = shoot.run(work, folder)
     assert (result.status, result.numbers["resumed"]["changed"]) == ("ok", ["cpu", "kernels"])
