@@ -185,7 +185,7 @@ class Wall:
 
 
 def _use(monkeypatch: pytest.MonkeyPatch, evaluate: Wall) -> None:
-    monkeypatch.setattr(shoot, "make_evaluator", lambda *_: (evaluate, {"evaluator": "wall"}))
+    monkeypatch.setattr(shoot, "make_evaluator", lambda *_: (evaluate, {"evaluator": "wall", "kernels": []}))
 
 
 def test_an_elastic_wall_sends_every_molecule_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
