@@ -39,10 +39,15 @@ def versions() -> dict[str, str]:
     return found
 
 
+def processor() -> str:
+    """The processor's name as Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
 def machine() -> dict[str, str]:
-    """:func:`versions` with the CPU's name and torch's threads: libraries choose by them in what order they sum."""
-    names = Path("/proc/cpuinfo")
-    lines = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cpu = found[0] if found else platform.processor() or platform.machine()
-    return versions() | {"cpu": cpu, "threads": str(torch.get_num_threads())}
+    """Beside :func:`versions`, what last digits hang on: libraries choose by it in what order they sum."""
+    return {"processor": processor(), "threads": str(torch.get_num_threads())}

@@ -17,7 +17,7 @@ from ..assets import COMPACT_MODEL, shipped_models, slab
 from ..contract import files
 from ..contract.probing import ProbeJob
 from ..science.frames import from_atoms
-from .device import choose, set_threads, versions
+from .device import choose, processor, set_threads, versions
 from .io import write_json
 from .mace import load_model, predict
 from .result import RunResult
@@ -35,7 +35,7 @@ def run(job: ProbeJob, folder: Path) -> RunResult:
     told = {
         "hostname": platform.node(),
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "threads": torch.get_num_threads(),
         "device": device,
@@ -70,15 +70,6 @@ def _speed(job: ProbeJob, device: str) -> dict[str, Any]:
         "seconds": passed,
         "atom_evaluations_per_second": n * n_atoms / passed,
     }
-
-
-def _processor() -> str:
-    """The processor's name as Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _gpus() -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from ..contract.jobs import ShootJob
 from ..contract.status import OK
 from ..science.aim import Shot
 from ..science.starts import place_all
-from .device import choose, machine, set_threads
+from .device import choose, machine, set_threads, versions
 from .engine.checkpoint import Checkpoints
 from .engine.evaluator import Evaluator
 from .engine.evaluators import make_evaluator
@@ -61,16 +61,18 @@ def run(job: ShootJob, folder: Path) -> RunResult:
             folder, job.n_shots, books, record["evaluator"], job.dynamics.max_steps, before.steps if before else 0
         )
         here = machine() | {"kernels": " ".join(record["kernels"])}
-        crew = Crew(job, shots, r_max, books, checkpoints, progress, stop, here)
+        environment = versions() | here
+        crew = Crew(job, shots, r_max, books, checkpoints, progress, stop, environment)
         body = inertia(atomic_masses[target.numbers], starts.fixed(job.fixed_layers), device)
         snapshot = checkpoints.snapshot(before, device) if before else None
         status, detail, numbers = crew.fly(evaluate, body, width.rows, snapshot)
         numbers |= {
             "evaluator": record["evaluator"],
             "evaluators": record,
+            "machine": here,
             "widths": list(width.table),
             "aim_height": job.aim.height,
-            "resumed": _resumed(before, here | {"evaluator": record["evaluator"]}, said),
+            "resumed": _resumed(before, environment | {"evaluator": record["evaluator"]}, said),
             "seconds": stop.seconds,
             "steps_per_s": numbers["steps"] / stop.seconds,
         }

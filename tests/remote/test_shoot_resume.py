@@ -168,12 +168,13 @@ def test_another_cpu_and_other_kernels_are_named(new_folder: Folder, monkeypatch
     assert fly(work, folder, asks=20) == "wall_time"
     monkeypatch.setenv("CXX", "c++ -DANOTHER_NODE")
     here = machine()
-    monkeypatch.setattr(shoot, "machine", lambda: here | {"cpu": "of another node"})
-    assert here["cpu"].strip() and here["python"] and here["threads"] == "1"
+    monkeypatch.setattr(shoot, "machine", lambda: here | {"processor": "of another node"})
+    assert here["processor"].strip() and here["threads"] == "1"
     Countdown.asks = LATE
     result = shoot.run(work, folder)
-    assert (result.status, result.numbers["resumed"]["changed"]) == ("ok", ["cpu", "kernels"])
+    assert (result.status, result.numbers["resumed"]["changed"]) == ("ok", ["kernels", "processor"])
     assert len(result.numbers["evaluators"]["kernels"]) == 2
+    assert result.numbers["machine"]["processor"] == "of another node"
 
 
 def test_another_jobs_checkpoint_is_refused_by_name(new_folder: Folder) -> None:

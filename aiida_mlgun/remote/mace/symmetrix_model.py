@@ -40,7 +40,7 @@ from .rebuild import MaceModel
 SPLINE_POINTS = 1024
 #: How it computes, the first that can do the model.  Both give the same numbers to rounding; with ``capacity`` the
 #: products of the first layer are compiled too and buffers are used twice: a quarter to two fifths less time on a CPU
-#: (docs/topics/performance.md).  On a GPU it computes as the free memory allows, now so, now so: not asked for there.
+#: (docs/topics/performance.md).  On a GPU the way it takes depends on the memory that is free, so not there.
 _PROFILES = {"cpu": ("capacity", "speed"), "cuda": ("speed",)}
 _COMPILERS = ("c++", "g++", "clang++")
 #: The products are one long straight line of code: at its level GCC 12 looks for common parts in it for two minutes and
@@ -71,8 +71,10 @@ class SymmetrixModel:
             file.flush()
             built, self.note = _built(file.name, dtype, _PROFILES[device])
         self._native = built.evaluator
-        #: What the numbers' last digits hang on: the keys (SHA-256) of its kernels, made of source, compiler and CPU.
-        self.kernels = (built.jit_cache_key, *(one.get("cache_key", "") for one in built.jit_operator_modules.values()))
+        keys = (built.jit_cache_key, *(one.get("cache_key") for one in built.jit_operator_modules.values()))
+        #: What the numbers' last digits hang on: its kernels' SHA-256, cut, made of source, compiler and CPU.
+        self.kernels = tuple(key[:16] for key in keys if key)
+        self._ordered = device == "cpu" and torch.get_num_threads() > 1
         self.r_max = float(data["r_cut"])
         self.numbers: list[int] = [int(z) for z in self._native.atomic_numbers]
         self._generation = 0
@@ -92,7 +94,7 @@ class SymmetrixModel:
         native = self._native
         native._compute_prepared_factorized(self._generation, vectors.reshape(-1), distances)
         energies = np.array(native.node_energies, dtype=np.float64)[: self._n]
-        if torch.get_num_threads() > 1:
+        if self._ordered:
             return energies, self._summed()
         forces = native._reduce_atom_forces(self._n, self._senders, self._receivers, self._generation)
         return energies, np.array(forces, dtype=np.float64).reshape(self._n, 3)

@@ -43,8 +43,7 @@ class SymmetrixMace:
         elements = sorted({int(z) for z in system.numbers})
         precision = str(dtype).removeprefix("torch.")
         self._program = SymmetrixModel(model, elements, known.heads[known.head], precision, device.type)
-        self.note = self._program.note
-        self.kernels = tuple(key[:16] for key in self._program.kernels if key)
+        self.note, self.kernels = self._program.note, self._program.kernels
         self.r_max, self.n_atoms = self._program.r_max, len(system)
         self.device, self.dtype = device, dtype
         self.lists = SkinLists(self.n_atoms, system.cell, system.pbc, self.r_max, skin, _CPU, torch.float64)
